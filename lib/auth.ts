@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { inspect } from 'node:util'
+import { OAuthError } from './errors.ts'
+import { emit } from './events.ts'
+import { isSecureOrLoopback } from './secure-url.ts'
+import type { LoginRecord } from './session.ts'
+import type { Refresher } from './tokens/refresh.ts'
+import {
+  isValidAt,
+  ownToken,
+  tokenKey,
+  type AccessToken,
+  type TokenSet,
+} from './tokens/token-set.ts'
+import type { AccessTokenOptions, Auth, TokenRequest, UserClaims } from './types.ts'
+
+type Fetch = typeof globalThis.fetch
+
+/** Where the tokens of one login come from; `tokenSet` is absent while the store is down. */
+export interface AuthSource {
+  readonly login: LoginRecord
+  readonly tokenSet: TokenSet | undefined
+  readonly refresher: Refresher
+  readonly outage: OAuthError | undefined
+  readonly fetch: Fetch | undefined
+}
+
+/** `req.auth`: what a handler may see and do; the refresh token is not among it. */
+class SignedIn implements Auth {
+  readonly #source: AuthSource
+  #tokenSet: TokenSet | undefined
+
+  constructor(source: AuthSource) {
+    this.#source = source
+    this.#tokenSet = source.tokenSet
+  }
+
+  get #token(): AccessToken | undefined {
+    const token = this.#tokenSet?.accessTokens[ownToken]
+    return isValidAt(token, Date.now()) ? token : undefined
+  }
+
+  get user(): UserClaims {
+    return this.#source.login.user
+  }
+
+  get provider(): string {
+    return this.#source.login.provider
+  }
+
+  get accessToken(): string | undefined {
+    return this.#token?.value
+  }
+
+  get tokenType(): string | undefined {
+    return this.#token?.type
+  }
+
+  get expiresAt(): number | undefined {
+    return this.#token?.expiresAt
+  }
+
+  get scope(): readonly string[] {
+    const own = this.#tokenSet?.accessTokens[ownToken]
+    return own?.scope ?? []
+  }
+
+  get idToken(): string | undefined {
+    return this.#tokenSet?.idToken
+  }
+
+  async getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
+    return (await this.#accessToken(options)).value
+  }
+
+  async #accessToken(options: AccessTokenOptions): Promise<AccessToken> {
+    const { login, outage, refresher } = this.#source
+    if (!this.#tokenSet) throw outage ?? new OAuthError('ERR_LOGIN_EXPIRED')
+    this.#tokenSet = await refresher.fresh(login.tokenSetId, this.#tokenSet, options)
+    const token = this.#tokenSet.accessTokens[tokenKey(options)]
+    if (token) return token
+    throw new OAuthError('ERR_LOGIN_EXPIRED', { detail: 'the login has no such access token' })
+  }
+
+  async fetch(url: string | URL, init: RequestInit & TokenRequest = {}): Promise<Response> {
+    const { resource, scope, ...rest } = init
+    const target = new URL(url)
+    if (!isSecureOrLoopback(target)) {
+      throw new OAuthError('ERR_FETCH_TARGET', {
+        detail: `req.auth.fetch: '${target.origin}' is not https; an access token is sent in the clear to this machine only`,
+      })
+    }
+    const request: TokenRequest = { ...(resource ? { resource } : {}), ...(scope ? { scope } : {}) }
+    const flow = randomBytes(9).toString('base64url')
+    const token = await this.#accessToken(request)
+    const answer = await this.#send(target, rest, token, flow)
+    if (answer.status !== 401 || !isReplayable(rest.body)) return answer
+    return (await this.#again(target, rest, request, token, flow)) ?? answer
+  }
+
+  /** One more try after a 401, with a token that is not the refused one; `undefined` without any. */
+  async #again(
+    target: URL,
+    init: RequestInit,
+    request: TokenRequest,
+    refused: AccessToken,
+    flow: string,
+  ): Promise<Response | undefined> {
+    const token = await this.#accessToken({ ...request, force: true }).catch(() => undefined)
+    if (!token || token.value === refused.value) return undefined
+    emit('api.retried', flow, () => ({ facts: { origin: target.origin } }))
+    return this.#send(target, init, token, flow)
+  }
+
+  async #send(target: URL, init: RequestInit, token: AccessToken, flow: string): Promise<Response> {
+    const headers = new Headers(init.headers)
+    headers.set('authorization', `Bearer ${token.value}`)
+    const started = Date.now()
+    const facts = { origin: target.origin, path: target.pathname, method: init.method ?? 'GET' }
+    emit('api.requested', flow, () => ({ facts }))
+    try {
+      const answer = await (this.#source.fetch ?? globalThis.fetch)(target, { ...init, headers })
+      emit('api.completed', flow, () => ({
+        duration: Date.now() - started,
+        facts: { ...facts, status: answer.status },
+      }))
+      return answer
+    } catch (error) {
+      emit('api.failed', flow, () => ({ duration: Date.now() - started, facts }))
+      throw error
+    }
+  }
+
+  toJSON(): Record<string, unknown> {
+    const { user, provider, scope, expiresAt } = this
+    return { user, provider, scope, expiresAt, tokens: '[redacted]' }
+  }
+
+  [inspect.custom](): string {
+    return `Auth ${inspect(this.toJSON())}`
+  }
+}
+
+/** A stream can be read once; everything else can be sent again. */
+const isReplayable = (body: RequestInit['body']): boolean =>
+  !(body instanceof ReadableStream) &&
+  !(typeof body === 'object' && body !== null && Symbol.asyncIterator in body)
+
+export const createAuth = (source: AuthSource): Auth => new SignedIn(source)

@@ -1,0 +1,111 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { contextOf, type Mount } from './context.ts'
+import { sendError, type PageAction } from './error-page.ts'
+import { isOAuthError, OAuthError } from './errors.ts'
+import { isNavigation } from './navigation.ts'
+import { returnToOf, startLogin, urlToComeBack } from './routes/login.ts'
+import type { Next } from './types.ts'
+
+type ErrorMiddleware = (
+  error: unknown,
+  req: IncomingMessage,
+  res: ServerResponse,
+  next: Next,
+) => void
+
+interface ExpressLayer {
+  readonly handle?: { readonly length?: number; readonly stack?: readonly ExpressLayer[] }
+  readonly route?: { readonly stack?: readonly ExpressLayer[] }
+}
+interface ExpressApp {
+  readonly _router?: { readonly stack?: readonly ExpressLayer[] }
+  readonly router?: { readonly stack?: readonly ExpressLayer[] }
+  readonly parent?: ExpressApp
+}
+
+function handlesErrors(stack: readonly ExpressLayer[] = []): boolean {
+  return stack.some(
+    ({ handle, route }) =>
+      handle?.length === 4 || handlesErrors(handle?.stack) || handlesErrors(route?.stack),
+  )
+}
+
+/**
+ * Whether an error passed to `next` reaches a handler of the app. Express would answer it with a
+ * stack trace otherwise; other frameworks do not say, so there `next` decides.
+ */
+function appHandlesErrors(req: IncomingMessage & { app?: ExpressApp }): boolean {
+  if (!req.app) return true
+  for (let app: ExpressApp | undefined = req.app; app; app = app.parent) {
+    // Express 4 throws on `router`, so its own name goes first.
+    if (handlesErrors((app._router ?? app.router)?.stack)) return true
+  }
+  return false
+}
+
+/** Hands an error of ours to whoever is to answer it: `onError`, the app, or the default page. */
+export async function handleFailure(
+  error: unknown,
+  req: IncomingMessage,
+  res: ServerResponse,
+  next: Next,
+  mount: Mount | undefined,
+): Promise<void> {
+  if (res.headersSent || !isOAuthError(error)) return next(error)
+  try {
+    await mount?.config.onError?.(error, req, res)
+    if (res.headersSent || res.writableEnded) return
+    if (appHandlesErrors(req)) return next(error)
+    answerError(error, req, res, mount)
+  } catch (failure) {
+    next(failure)
+  }
+}
+
+function answerError(
+  error: OAuthError,
+  req: IncomingMessage,
+  res: ServerResponse,
+  mount: Mount | undefined,
+): void {
+  const signIn = mount && urlToComeBack(req, mount)
+  if (error.status === 401) {
+    res.setHeader('WWW-Authenticate', `Session realm="${mount?.urls.origin ?? ''}"`)
+    if (signIn && req.headers['hx-request']) res.setHeader('HX-Redirect', signIn)
+  }
+  const problem: Record<string, string> =
+    signIn && error.status === 401 ? { login_url: signIn } : {}
+  sendError(req, res, error, { actions: mount ? actionsFor(error, req, mount) : [], problem })
+}
+
+function actionsFor(error: OAuthError, req: IncomingMessage, mount: Mount): PageAction[] {
+  const home = { text: 'Home', href: `${mount.urls.basePath}/` }
+  if (error.status === 405 || error.code === 'ERR_FORBIDDEN' || error.code === 'ERR_CROSS_SITE') {
+    return [home]
+  }
+  const text = error.status === 401 ? 'Sign in' : 'Try again'
+  return [{ text, href: urlToComeBack(req, mount) }, home]
+}
+
+/**
+ * An error handler for the end of the chain: an error of this package becomes a sign-in where one
+ * helps (`ERR_LOGIN_EXPIRED` on a navigation), else a page for people and problem+json (RFC 9457)
+ * for programs. Errors of others are passed on.
+ *
+ * @example
+ * app.use(errorHandler())
+ */
+export function errorHandler(): ErrorMiddleware {
+  return function oauthErrorHandler(error, req, res, next) {
+    if (!isOAuthError(error) || res.headersSent) return next(error)
+    const mount = contextOf(req)?.mount
+    if (!mount || !callsForLogin(error, req)) return answerError(error, req, res, mount)
+    startLogin(req, res, mount, { returnTo: returnToOf(req, mount) }).catch((failure: unknown) => {
+      if (isOAuthError(failure) && !res.headersSent) answerError(failure, req, res, mount)
+      else next(failure)
+    })
+  }
+}
+
+const callsForLogin = (error: OAuthError, req: IncomingMessage): boolean =>
+  error.code === 'ERR_LOGIN_EXPIRED' && req.method === 'GET' && isNavigation(req)

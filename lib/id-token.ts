@@ -1,0 +1,176 @@
+import { compactVerify, createLocalJWKSet, decodeJwt, decodeProtectedHeader } from 'jose'
+import type { CompactVerifyGetKey, JSONWebKeySet, JWTPayload } from 'jose'
+import { OAuthError } from './errors.ts'
+import { emit } from './events.ts'
+import { lastGood } from './last-good.ts'
+import { printable, translateProviderError } from './provider-errors.ts'
+import type { ProviderFetch } from './provider-http.ts'
+
+const keysMaxAge = 10 * 60_000
+const keysRetry = 30_000
+
+/** Unknown key ids may cause this many extra fetches at once, and one more per interval. */
+const extraFetches = 5
+const extraFetchInterval = 30_000
+
+/** No real ID token comes near; refusing early keeps a hostile one from costing work. */
+const maxTokenLength = 64 * 1024
+
+export interface IdTokenVerifier {
+  /** Resolves when the signature is right; the claims are checked elsewhere. */
+  verifySignature(idToken: string): Promise<void>
+}
+
+interface Keys {
+  readonly jwksUri: string | undefined
+  readonly fetch: ProviderFetch
+  /** The allow-list of `alg` values. */
+  readonly algorithms: readonly string[]
+  /** The key of HS256 and its kin, which are used only where the app asked for them. */
+  readonly clientSecret: () => Promise<string>
+}
+
+const invalid = (detail: string) =>
+  new OAuthError('ERR_ID_TOKEN_INVALID', { detail: `id_token: ${detail}` })
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code
+}
+
+/**
+ * Signature checks with the provider's keys. They are fetched once for many parallel logins, and
+ * again at once when a token names a key that is not there, so that a rotation is not felt.
+ */
+export function createIdTokenVerifier({
+  jwksUri,
+  fetch,
+  algorithms,
+  clientSecret,
+}: Keys): IdTokenVerifier {
+  let allowance = extraFetches
+  let allowanceAt = Date.now()
+
+  const load = async (): Promise<CompactVerifyGetKey> => {
+    if (!jwksUri) throw invalid("the provider's metadata has no jwks_uri to verify signatures with")
+    const started = Date.now()
+    emit('jwks.requested', 'keys')
+    try {
+      const response = await fetch(jwksUri, { headers: { accept: 'application/json' } })
+      if (response.status !== 200) {
+        throw new OAuthError('ERR_PROVIDER_FAILED', {
+          detail: `keys: ${jwksUri} answered ${response.status}`,
+          retryAfter: 5,
+        })
+      }
+      const keys = createLocalJWKSet((await response.json()) as JSONWebKeySet)
+      emit('jwks.completed', 'keys', () => ({ duration: Date.now() - started }))
+      return keys
+    } catch (error) {
+      const failure = translateProviderError(error, 'keys')
+      emit('jwks.failed', 'keys', () => ({ duration: Date.now() - started, error: failure.code }))
+      throw failure
+    }
+  }
+  const keys = lastGood(load, { maxAge: keysMaxAge, retryAfter: keysRetry })
+
+  const mayFetchAgain = (): boolean => {
+    const earned = Math.floor((Date.now() - allowanceAt) / extraFetchInterval)
+    if (earned > 0) {
+      allowance = Math.min(extraFetches, allowance + earned)
+      allowanceAt = Date.now()
+    }
+    allowance -= 1
+    return allowance >= 0
+  }
+
+  const verifyWith = async (idToken: string, key: CompactVerifyGetKey): Promise<void> => {
+    const options = { algorithms: [...algorithms] }
+    try {
+      await compactVerify(idToken, key, options)
+    } catch (error) {
+      if (codeOf(error) !== 'ERR_JWKS_MULTIPLE_MATCHING_KEYS') throw error
+      await verifyWithAny(idToken, error as AsyncIterable<never>, options)
+    }
+  }
+
+  return {
+    async verifySignature(idToken) {
+      const { alg } = headerOf(idToken)
+      if (!alg || alg === 'none' || !algorithms.includes(alg)) {
+        throw invalid(
+          `signed with ${printable(alg ?? 'nothing', 20)}, expected ${algorithms.join(' or ')}; set idTokenSignedResponseAlg if the provider signs otherwise`,
+        )
+      }
+      try {
+        if (alg.startsWith('HS')) {
+          const secret = new TextEncoder().encode(await clientSecret())
+          return void (await compactVerify(idToken, secret, { algorithms: [alg] }))
+        }
+        await verifyWith(idToken, await keys.get())
+      } catch (error) {
+        if (codeOf(error) !== 'ERR_JWKS_NO_MATCHING_KEY') throw asInvalid(error)
+        if (!mayFetchAgain()) throw invalid('signed with a key that the provider does not publish')
+        await verifyWith(idToken, await keys.reload()).catch((again: unknown) => {
+          throw asInvalid(again)
+        })
+      }
+    },
+  }
+}
+
+/** Without `kid` several keys can fit; one of them has to verify. */
+async function verifyWithAny(
+  idToken: string,
+  candidates: AsyncIterable<never>,
+  options: { algorithms: string[] },
+): Promise<void> {
+  for await (const candidate of candidates) {
+    try {
+      return void (await compactVerify(idToken, candidate, options))
+    } catch (error) {
+      if (codeOf(error) !== 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED') throw error
+    }
+  }
+  throw invalid('no key of the provider fits its signature')
+}
+
+function asInvalid(error: unknown): OAuthError {
+  if (error instanceof OAuthError) return error
+  return invalid(`the signature was not accepted [${codeOf(error) ?? 'unknown'}]`)
+}
+
+function headerOf(idToken: string): { alg?: string | undefined } {
+  if (idToken.length > maxTokenLength) throw invalid('longer than 64 KiB')
+  try {
+    return decodeProtectedHeader(idToken)
+  } catch {
+    throw invalid('not a JSON Web Token')
+  }
+}
+
+/** The claims of a token whose signature somebody else has checked or will check. */
+export function claimsOf(idToken: string): JWTPayload {
+  headerOf(idToken)
+  try {
+    return decodeJwt(idToken)
+  } catch {
+    throw invalid('not a JSON Web Token')
+  }
+}
+
+/**
+ * A refreshed ID token must speak of the same person and the same parties (OpenID Connect Core
+ * 12.2). These checks need no keys, so they happen before the new tokens are stored.
+ */
+export function checkContinuity(
+  idToken: string,
+  expected: { issuer: string; clientId: string; subject: string },
+): void {
+  const { iss, sub, aud } = claimsOf(idToken)
+  const audience = Array.isArray(aud) ? aud : [aud]
+  if (iss !== expected.issuer) throw invalid('the refreshed one names another issuer (iss)')
+  if (sub !== expected.subject) throw invalid('the refreshed one names another person (sub)')
+  if (!audience.includes(expected.clientId)) {
+    throw invalid('the refreshed one is meant for another client (aud)')
+  }
+}

@@ -1,0 +1,147 @@
+import type { IncomingMessage } from 'node:http'
+import { createAuth } from './auth.ts'
+import type { Config } from './config.ts'
+import { setContext, type Mount } from './context.ts'
+import { isOAuthError, type OAuthError } from './errors.ts'
+import type { LoginRecord } from './session.ts'
+import { softWindowOf } from './tokens/refresh.ts'
+import { ownToken, type TokenSet } from './tokens/token-set.ts'
+import type { Auth, Next } from './types.ts'
+
+export type MountedRequest = IncomingMessage & {
+  auth?: Auth
+  baseUrl?: string
+  originalUrl?: string
+}
+
+/** Differs from process to process, so that they do not all refresh at the same moment. */
+const salt = Math.floor(Math.random() * 64)
+
+/** Puts `req.auth` on the request of a signed-in visitor: at once where nothing has to be awaited. */
+export function identify(mount: Mount, req: MountedRequest, next: Next, login: LoginRecord): void {
+  const now = Date.now()
+  const ready = mount.tokens(req).vault.peek(login.tokenSetId)
+  if (ready && isAlive(login, mount.config, now) && isUsable(mount, req, login, ready, now)) {
+    attach(mount, req, login, ready, undefined)
+    return next()
+  }
+  load(mount, req, login, now).then(() => next(), next)
+}
+
+/** Records that nobody is signed in, or that nobody can say. */
+export function anonymous(mount: Mount, req: MountedRequest, outage: OAuthError | undefined): void {
+  setContext(req, { mount, auth: undefined, outage, mountPath: mountPathOf(req) })
+}
+
+/** Who sends this request, without changing anything: no refresh, no write. */
+export async function authenticate(mount: Mount, req: IncomingMessage): Promise<Auth | undefined> {
+  const login = mount.sessions.login(req)
+  if (!login || !isAlive(login, mount.config, Date.now())) return undefined
+  const tokenSet = await mount.tokens(req).vault.read(login.tokenSetId)
+  return tokenSet && authOf(mount, req, login, tokenSet, undefined)
+}
+
+function mountPathOf({ baseUrl, originalUrl, url = '/' }: MountedRequest): string {
+  if (baseUrl !== undefined) return baseUrl
+  if (originalUrl === undefined || originalUrl === url) return ''
+  return originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : ''
+}
+
+function isAlive(login: LoginRecord, { lifetime }: Config, now: number): boolean {
+  return now < login.expiresAt && now < login.seenAt + lifetime.idle * 1000
+}
+
+/** Whether the tokens in memory need no waiting; starts the refresh behind the request if it is time. */
+function isUsable(
+  mount: Mount,
+  req: IncomingMessage,
+  login: LoginRecord,
+  tokenSet: TokenSet,
+  now: number,
+): boolean {
+  const token = tokenSet.accessTokens[ownToken]
+  if (token?.expiresAt === undefined) return true
+  const { refresh } = mount.config
+  if (refresh === false || !tokenSet.refreshToken) return true
+  const { refresher } = mount.tokens(req)
+  if (token.expiresAt <= now) return refresher.failure(login.tokenSetId) !== undefined
+  const jitter = ((login.tokenSetId.charCodeAt(0) + salt) % 64) / 64
+  if (token.expiresAt - softWindowOf(token, refresh.softWindow, jitter) <= now) {
+    refresher.refreshSoon(login.tokenSetId, tokenSet)
+  }
+  return true
+}
+
+/** The way of a request that has to wait: the store's answer, a refresh, or the end of the login. */
+async function load(
+  mount: Mount,
+  req: MountedRequest,
+  login: LoginRecord,
+  now: number,
+): Promise<void> {
+  const { vault } = mount.tokens(req)
+  try {
+    if (!isAlive(login, mount.config, now)) await vault.remove(login.tokenSetId)
+    let tokenSet = await vault.read(login.tokenSetId)
+    if (tokenSet && !isUsable(mount, req, login, tokenSet, now)) {
+      tokenSet = await refreshed(mount, req, login, tokenSet)
+    }
+    if (tokenSet) return attach(mount, req, login, tokenSet, undefined)
+    mount.sessions.forget(req)
+    anonymous(mount, req, undefined)
+  } catch (error) {
+    if (!isOAuthError(error)) throw error
+    // Nobody is signed out by an outage; pages that need a login answer 503 until it is over.
+    attach(mount, req, login, undefined, error)
+  }
+}
+
+/** A page that does not ask for tokens never fails because of them. */
+async function refreshed(
+  mount: Mount,
+  req: IncomingMessage,
+  { tokenSetId }: LoginRecord,
+  tokenSet: TokenSet,
+): Promise<TokenSet | undefined> {
+  const { refresher, vault } = mount.tokens(req)
+  try {
+    return await refresher.fresh(tokenSetId, tokenSet, {})
+  } catch (error) {
+    if (!isOAuthError(error)) throw error
+    // Only a removed token set is the end of the login; anything else leaves it as it is.
+    return error.code === 'ERR_LOGIN_EXPIRED' ? vault.readStored(tokenSetId) : tokenSet
+  }
+}
+
+function authOf(
+  mount: Mount,
+  req: IncomingMessage,
+  login: LoginRecord,
+  tokenSet: TokenSet | undefined,
+  outage: OAuthError | undefined,
+): Auth {
+  const { refresher } = mount.tokens(req)
+  return createAuth({ login, tokenSet, refresher, outage, fetch: mount.config.fetch })
+}
+
+function attach(
+  mount: Mount,
+  req: MountedRequest,
+  login: LoginRecord,
+  tokenSet: TokenSet | undefined,
+  outage: OAuthError | undefined,
+): void {
+  const auth = authOf(mount, req, login, tokenSet, outage)
+  req.auth = auth
+  setContext(req, { mount, auth, outage, mountPath: mountPathOf(req) })
+  if (!outage) noteActivity(mount, req, login)
+}
+
+/** Written once in a while, so that an ordinary request changes nothing in the session. */
+function noteActivity({ config, sessions }: Mount, req: IncomingMessage, login: LoginRecord): void {
+  const { countsAsActivity, idle } = config.lifetime
+  const now = Date.now()
+  if (now - login.seenAt < (idle * 1000) / 10) return
+  if (countsAsActivity && !countsAsActivity(req)) return
+  sessions.touch(req, now)
+}

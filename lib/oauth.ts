@@ -1,0 +1,159 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readConfig, type Config, type OAuthOptions } from './config.ts'
+import type { Mount, MountUrls, Tokens } from './context.ts'
+import { handleFailure } from './error-handler.ts'
+import { OAuthError } from './errors.ts'
+import { anonymous, authenticate, identify, type MountedRequest } from './identify.ts'
+import { pathOf } from './navigation.ts'
+import { createProvider } from './provider.ts'
+import { callback } from './routes/callback.ts'
+import { login } from './routes/login.ts'
+import { logout } from './routes/logout.ts'
+import { createSessions } from './session.ts'
+import { defaultTokenStore } from './stores/default-store.ts'
+import { createRefresher } from './tokens/refresh.ts'
+import { createTokenVault } from './tokens/token-vault.ts'
+import { createTransactions } from './transaction.ts'
+import type { Auth, Middleware, Next } from './types.ts'
+
+type Route = (req: IncomingMessage, res: ServerResponse, mount: Mount) => Promise<void>
+
+/** The middleware, and what an app may want of it beside requests. */
+export interface OAuthMiddleware extends Middleware {
+  /** Discovery now, for health checks; rejects with the reason when the provider cannot be reached. */
+  ready(): Promise<void>
+  /** What has to be registered at the provider as redirect URI. */
+  readonly redirectUri: string
+  /**
+   * Who sends this request, read-only: for WebSocket upgrades and other requests that never get an
+   * answer through the middleware. Needs the session on `req`.
+   */
+  authenticate(req: IncomingMessage): Promise<Auth | undefined>
+  /** Ends what the middleware opened itself; stores and clients of the app stay open. */
+  close(): Promise<void>
+}
+
+function urlsOf({ baseUrl, routes }: Config): MountUrls {
+  const basePath = baseUrl.pathname.replace(/\/+$/, '')
+  const at = (route: string) => basePath + route
+  return {
+    origin: baseUrl.origin,
+    basePath,
+    redirectUri: baseUrl.origin + at(routes.callback),
+    login: at(routes.login),
+    logout: at(routes.logout),
+    own: new Set(Object.values(routes).map(at)),
+  }
+}
+
+function createMount(config: Config): Mount & { close(): Promise<void> } {
+  const provider = createProvider(config)
+  const sessions = createSessions(config)
+  let tokens: (Tokens & { close(): Promise<void> }) | undefined
+
+  const open = (req: IncomingMessage) => {
+    const store = config.tokenStore ?? defaultTokenStore(sessions.store(req))
+    const vault = createTokenVault(config, store)
+    const close = async () => (config.tokenStore ? undefined : store.close?.())
+    return { vault, refresher: createRefresher(config, vault, provider), close }
+  }
+  const tokensFor = (req: IncomingMessage) => (tokens ??= open(req))
+
+  return {
+    config,
+    provider,
+    sessions,
+    urls: urlsOf(config),
+    tokens: tokensFor,
+    transactions: createTransactions(config, sessions, (req, id, lifetime) =>
+      tokensFor(req).vault.takeOnce(id, lifetime),
+    ),
+    close: async () => tokens?.close(),
+  }
+}
+
+/**
+ * The whole sign-in as one middleware: serves `/login`, `/callback` and `/logout` below the place
+ * where it is mounted, and puts `req.auth` on every request of a signed-in visitor.
+ *
+ * @example
+ * app.use(oauth({
+ *   issuer: 'https://idp.example.com',
+ *   clientId: process.env.CLIENT_ID,
+ *   clientSecret: process.env.CLIENT_SECRET,
+ *   baseUrl: 'https://app.example.com',
+ *   secret: process.env.APP_SECRET,
+ * }))
+ * @throws {OAuthError} `ERR_CONFIG_INVALID` at start-up: names the option and what to write.
+ * @see RFC 6749 section 4.1, RFC 7636, RFC 9207, OpenID Connect Core 1.0 section 3.1
+ */
+export function oauth(options: OAuthOptions = {}): OAuthMiddleware {
+  requireOptions(options)
+  const config = readConfig(options)
+  const mount = createMount(config)
+  const { sessions, urls } = mount
+  const routes = new Map<string, Route>([
+    [config.routes.login, login],
+    [config.routes.callback, callback],
+    [config.routes.logout, logout],
+  ])
+
+  const withSession = (
+    req: MountedRequest,
+    res: ServerResponse,
+    next: Next,
+    outage?: OAuthError,
+  ) => {
+    const route = routes.get(pathOf(req))
+    const record = outage ? undefined : sessions.login(req)
+    if (!route && record) return identify(mount, req, next, record)
+    anonymous(mount, req, outage)
+    if (!route) return next()
+    route(req, res, mount).catch((error: unknown) => handleFailure(error, req, res, next, mount))
+  }
+
+  function oauthMiddleware(req: IncomingMessage, res: ServerResponse, next: Next): void {
+    if (sessions.has(req)) return withSession(req, res, next)
+    if (config.session === false) return withSession(req, res, next, noSession())
+    let opened = false
+    sessions.open(req, res, (error) => {
+      // express-session reports a failed save at the end of the answer through the same callback.
+      if (opened) return next(error)
+      opened = true
+      withSession(req, res, next, error ? sessionOutage(error) : undefined)
+    })
+  }
+
+  const middleware = oauthMiddleware as Partial<OAuthMiddleware> & Middleware
+  return Object.assign(middleware, {
+    redirectUri: urls.redirectUri,
+    ready: () => mount.provider.ready(),
+    close: () => mount.close(),
+    authenticate: (req: IncomingMessage) => authenticate(mount, req),
+  })
+}
+
+/** `app.use(oauth)` calls us with a request; that mistake deserves its own sentence. */
+function requireOptions(options: unknown): void {
+  const isRequest =
+    typeof options === 'object' && options !== null && 'headers' in options && 'url' in options
+  if (!isRequest && typeof options === 'object' && options !== null) return
+  throw new OAuthError('ERR_CONFIG_INVALID', {
+    detail: isRequest
+      ? 'oauth(): it was mounted without being called; write app.use(oauth({ ... })), not app.use(oauth)'
+      : `oauth(): takes an object of options, received ${options === null ? 'null' : typeof options}`,
+  })
+}
+
+const noSession = () =>
+  new OAuthError('ERR_SESSION_MISSING', {
+    detail:
+      'oauth(): there is no req.session although session is false: mount express-session before oauth(), with a cookie path that covers this address; if its store is disconnected, the session is missing until it is back',
+  })
+
+const sessionOutage = (cause: unknown) =>
+  new OAuthError('ERR_SESSION_STORE_UNAVAILABLE', {
+    detail: 'the session store reported an error; see the cause',
+    retryAfter: 5,
+    cause,
+  })

@@ -1,0 +1,152 @@
+import { OAuthError, type ErrorCode, type OAuthErrorFacts } from './errors.ts'
+import { ProviderHttpError } from './provider-http.ts'
+
+/** What was being done when it went wrong; the same answer means different things. */
+export type Step = 'discovery' | 'code' | 'refresh' | 'keys' | 'userinfo' | 'revocation'
+
+/** Members that the protocol library's errors have; told apart by shape, because realms differ. */
+interface ProtocolError {
+  readonly code?: string
+  readonly error?: string
+  readonly error_description?: string
+  readonly status?: number
+  readonly message: string
+  readonly cause?: unknown
+}
+
+/** RFC 6749 section 5.2: the client registration or its secret is at fault, not the visitor. */
+const clientFaults = new Set([
+  'invalid_client',
+  'invalid_request',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'unsupported_response_type',
+  'invalid_scope',
+  'invalid_target',
+  'request_not_supported',
+  'request_uri_not_supported',
+])
+/** RFC 6749 section 4.1.2.1. */
+const outages = new Set(['server_error', 'temporarily_unavailable', 'slow_down'])
+
+const tlsHint =
+  '; if the provider uses a private certificate authority, name it in NODE_EXTRA_CA_CERTS or pass a fetch that knows it'
+
+/** One printable line of bounded length, from text that somebody else wrote. */
+export function printable(text: string | undefined, length = 200): string {
+  return (text ?? '').replaceAll(/[^\u0020-\u007e]/g, '?').slice(0, length)
+}
+
+function fromHttp(error: ProviderHttpError, step: Step): OAuthError {
+  const hint = /CERT|SSL|TLS/i.test(error.reason) ? tlsHint : ''
+  const facts = { detail: `${step}: ${error.message}${hint}` }
+  if (error.fault === 'timeout')
+    return new OAuthError('ERR_PROVIDER_TIMEOUT', { ...facts, retryAfter: 5 })
+  if (error.fault === 'too-large') return new OAuthError('ERR_PROVIDER_RESPONSE_INVALID', facts)
+  return new OAuthError('ERR_PROVIDER_UNAVAILABLE', { ...facts, retryAfter: 5 })
+}
+
+function fromErrorBody(error: ProtocolError, step: Step, context: string): OAuthError {
+  const oauthError = printable(error.error, 64)
+  const description = printable(error.error_description)
+  const facts: OAuthErrorFacts = {
+    oauthError,
+    detail: `${step}: the provider answered ${error.status ?? ''} ${oauthError}${description ? ` (${description})` : ''}`,
+  }
+  if (outages.has(oauthError) || error.status === 429) {
+    return new OAuthError('ERR_PROVIDER_UNAVAILABLE', { ...facts, retryAfter: 5 })
+  }
+  if (oauthError === 'invalid_grant') {
+    return new OAuthError(step === 'refresh' ? 'ERR_LOGIN_EXPIRED' : 'ERR_CODE_REJECTED', facts)
+  }
+  if (step === 'refresh' && (oauthError === 'invalid_scope' || oauthError === 'invalid_target')) {
+    return new OAuthError('ERR_TOKEN_REFUSED', facts)
+  }
+  if (!clientFaults.has(oauthError)) return new OAuthError('ERR_PROVIDER_RESPONSE_INVALID', facts)
+  return new OAuthError('ERR_CLIENT_REJECTED', { ...facts, detail: `${facts.detail}${context}` })
+}
+
+function fromStatus(error: ProtocolError, step: Step): OAuthError {
+  const { status = 0, headers } = (error.cause ?? {}) as Partial<Response>
+  const retryAfter = Number(headers?.get('retry-after')) || 5
+  const detail = `${step}: the provider answered ${status || 'with an unexpected status'}`
+  if (status === 429 || (status >= 500 && step === 'discovery')) {
+    return new OAuthError('ERR_PROVIDER_UNAVAILABLE', { detail, retryAfter })
+  }
+  if (status >= 500) return new OAuthError('ERR_PROVIDER_FAILED', { detail, retryAfter })
+  if (step === 'discovery') {
+    return new OAuthError('ERR_PROVIDER_RESPONSE_INVALID', {
+      detail: `${detail}; there is no discovery document, so check the option 'issuer', or describe the endpoints with 'server'`,
+    })
+  }
+  return new OAuthError('ERR_PROVIDER_RESPONSE_INVALID', { detail })
+}
+
+const byCode: Readonly<Record<string, ErrorCode>> = {
+  OAUTH_JWT_TIMESTAMP_CHECK_FAILED: 'ERR_ID_TOKEN_INVALID',
+  OAUTH_JWT_CLAIM_COMPARISON_FAILED: 'ERR_ID_TOKEN_INVALID',
+  OAUTH_KEY_SELECTION_FAILED: 'ERR_ID_TOKEN_INVALID',
+  OAUTH_MISSING_SERVER_METADATA: 'ERR_PROVIDER_RESPONSE_INVALID',
+}
+
+/** The HTTP failure somewhere in the chain of causes. */
+function httpErrorIn(error: unknown): ProviderHttpError | undefined {
+  for (let one: unknown = error, depth = 0; one && depth < 8; depth += 1) {
+    if (one instanceof ProviderHttpError) return one
+    one = (one as { cause?: unknown }).cause
+  }
+  return undefined
+}
+
+/**
+ * Our error for whatever the protocol library threw. Its own error is not kept as a cause: the chain
+ * of causes holds tokens, codes and response bodies, and log serialisers print them.
+ *
+ * @param context Appended where the client itself was refused: which method was used and offered.
+ */
+export function translateProviderError(error: unknown, step: Step, context = ''): OAuthError {
+  if (error instanceof OAuthError) return error
+  const http = httpErrorIn(error)
+  if (http) return fromHttp(http, step)
+
+  const known = error as ProtocolError
+  if (typeof known.error === 'string') return fromErrorBody(known, step, context)
+  if (
+    known.code === 'OAUTH_RESPONSE_IS_NOT_CONFORM' ||
+    known.code === 'OAUTH_RESPONSE_IS_NOT_JSON'
+  ) {
+    return fromStatus(known, step)
+  }
+  if (known.code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED' && step === 'discovery') {
+    return new OAuthError('ERR_ISSUER_MISMATCH', { detail: `discovery: ${issuerDetail(known)}` })
+  }
+  const code =
+    byCode[known.code ?? ''] ??
+    (step === 'userinfo' ? 'ERR_USERINFO_INVALID' : 'ERR_PROVIDER_RESPONSE_INVALID')
+  const inner = (known.cause as { message?: string } | undefined)?.message
+  return new OAuthError(code, {
+    detail: `${step}: ${printable(inner ?? known.message)}${known.code ? ` [${known.code}]` : ''}`,
+  })
+}
+
+function issuerDetail(error: ProtocolError): string {
+  const facts = error as { cause?: { cause?: { expected?: unknown; body?: { issuer?: unknown } } } }
+  const { expected, body } = facts.cause?.cause ?? {}
+  const found = printable(String(body?.issuer ?? 'nothing'))
+  return `the option 'issuer' is '${printable(String(expected))}', but the provider calls itself '${found}'; if that is the provider you mean, write it exactly so`
+}
+
+/** What the error response of the authorization endpoint means (RFC 6749 section 4.1.2.1). */
+export function authorizationError(error: string, description: string | undefined): OAuthError {
+  const oauthError = printable(error, 64)
+  const text = printable(description)
+  const facts = {
+    oauthError,
+    detail: `authorization: the provider answered ${oauthError}${text ? ` (${text})` : ''}`,
+  }
+  if (oauthError === 'access_denied') return new OAuthError('ERR_LOGIN_CANCELLED', facts)
+  if (outages.has(oauthError))
+    return new OAuthError('ERR_PROVIDER_FAILED', { ...facts, retryAfter: 5 })
+  if (clientFaults.has(oauthError)) return new OAuthError('ERR_CLIENT_REJECTED', facts)
+  return new OAuthError('ERR_LOGIN_NOT_COMPLETED', facts)
+}

@@ -1,0 +1,418 @@
+import * as client from 'openid-client'
+import type { Config } from './config.ts'
+import { OAuthError } from './errors.ts'
+import { emit } from './events.ts'
+import { createIdTokenVerifier, type IdTokenVerifier } from './id-token.ts'
+import { lastGood } from './last-good.ts'
+import {
+  authorizationError,
+  printable,
+  translateProviderError,
+  type Step,
+} from './provider-errors.ts'
+import { createProviderFetch, type ProviderFetch } from './provider-http.ts'
+import { isSecureOrLoopback } from './secure-url.ts'
+import { normaliseTokenResponse, refreshedIdToken } from './token-response.ts'
+import { scopeList, type Grant } from './tokens/token-set.ts'
+import type { TokenRequest, UserClaims } from './types.ts'
+
+const metadataMaxAge = 60 * 60_000
+const metadataRetry = 60_000
+
+/** What the callback has to match; all of it stood in the transaction. */
+export interface CodeChecks {
+  readonly state: string
+  readonly nonce: string | undefined
+  readonly codeVerifier: string
+  readonly redirectUri: string
+}
+
+/** The answer to a code: tokens, and the claims of an ID token whose signature was verified. */
+export interface CodeGrant extends Grant {
+  readonly claims: UserClaims | undefined
+}
+
+/** The provider as this package speaks to it; no other file knows openid-client. */
+export interface Provider {
+  /** The issuer, or the host of a plain OAuth 2.0 server. */
+  readonly name: string
+  /** Whether it speaks OpenID Connect. */
+  readonly openid: boolean
+  /** Discovery now; rejects with the reason when it fails and has never succeeded. */
+  ready(): Promise<void>
+  /** What is asked for when the app does not say. */
+  defaultScope(): Promise<readonly string[]>
+  authorizationUrl(params: Record<string, string>): Promise<URL>
+  /** The checks of RFC 9207 and the error response, before any code is spent. */
+  checkAuthorizationResponse(params: URLSearchParams): Promise<void>
+  exchangeCode(params: URLSearchParams, checks: CodeChecks): Promise<CodeGrant>
+  verifySignature(idToken: string): Promise<void>
+  refresh(refreshToken: string, request: TokenRequest): Promise<Grant>
+  readonly hasUserinfo: () => Promise<boolean>
+  userinfo(accessToken: string, subject: string | undefined): Promise<UserClaims>
+  /** RFC 7009; resolves to `false` when the provider has no revocation endpoint. */
+  revoke(refreshToken: string): Promise<boolean>
+  /** OpenID Connect RP-Initiated Logout 1.0; `undefined` when the provider has none. */
+  endSessionUrl(params: Record<string, string>): Promise<URL | undefined>
+}
+
+interface Connection {
+  readonly configuration: client.Configuration
+  readonly metadata: Readonly<client.ServerMetadata>
+  readonly keys: IdTokenVerifier
+}
+
+/** A stand-in for servers that have no issuer; never compared with anything. */
+const noIssuer = 'https://issuer.invalid'
+
+function staticMetadata(server: NonNullable<Config['server']>): client.ServerMetadata {
+  const { userinfoEndpoint, revocationEndpoint, endSessionEndpoint, jwksUri } = server
+  return {
+    issuer: server.issuer ?? noIssuer,
+    authorization_endpoint: server.authorizationEndpoint.href,
+    token_endpoint: server.tokenEndpoint.href,
+    ...(userinfoEndpoint ? { userinfo_endpoint: userinfoEndpoint.href } : {}),
+    ...(revocationEndpoint ? { revocation_endpoint: revocationEndpoint.href } : {}),
+    ...(endSessionEndpoint ? { end_session_endpoint: endSessionEndpoint.href } : {}),
+    ...(jwksUri ? { jwks_uri: jwksUri.href } : {}),
+  }
+}
+
+/** The app's choice, else what the provider offers; post where both are offered or nothing is said. */
+function chooseAuthMethod(config: Config, metadata: client.ServerMetadata) {
+  if (config.tokenEndpointAuthMethod) return config.tokenEndpointAuthMethod
+  const offered = metadata.token_endpoint_auth_methods_supported
+  // Discovery 1.0 section 3: basic is what silence means; plain servers expect the body (RFC 6749 2.3.1).
+  if (!offered) return config.issuer ? 'client_secret_basic' : 'client_secret_post'
+  return offered.includes('client_secret_post') ? 'client_secret_post' : 'client_secret_basic'
+}
+
+function idTokenAlgorithms(config: Config, metadata: client.ServerMetadata): string[] {
+  if (config.idTokenSignedResponseAlg) return [config.idTokenSignedResponseAlg]
+  const offered = metadata.id_token_signing_alg_values_supported ?? ['RS256']
+  const asymmetric = offered.filter((alg) => alg !== 'none' && !alg.startsWith('HS'))
+  return asymmetric.length > 0 ? asymmetric : ['RS256']
+}
+
+export function createProvider(config: Config): Provider {
+  const { clientId, issuer, server, timeout } = config
+  const openid = Boolean(issuer ?? (server?.issuer && server.jwksUri))
+  const http = createProviderFetch(config.fetch, timeout)
+  const secret = async () =>
+    typeof config.clientSecret === 'function' ? config.clientSecret() : config.clientSecret
+
+  // The library awaits the authentication, which its types do not say.
+  const authenticate: client.ClientAuth = async (as, metadata, body, headers) => {
+    const method = chooseAuthMethod(config, as)
+    const value = await secret()
+    const apply =
+      method === 'client_secret_basic'
+        ? client.ClientSecretBasic(value)
+        : client.ClientSecretPost(value)
+    apply(as, metadata, body, headers)
+  }
+
+  const clientMetadata: Partial<client.ClientMetadata> = {
+    [client.clockTolerance]: config.clockTolerance,
+    ...(config.idTokenSignedResponseAlg
+      ? { id_token_signed_response_alg: config.idTokenSignedResponseAlg }
+      : {}),
+    ...(config.userinfoSignedResponseAlg
+      ? { userinfo_signed_response_alg: config.userinfoSignedResponseAlg }
+      : {}),
+  }
+
+  const connect = (configuration: client.Configuration): Connection => {
+    const metadata = configuration.serverMetadata()
+    configuration.timeout = 0 // `http` has the deadline, which covers the body as well.
+    configuration[client.customFetch] = protocolFetch(http, metadata, !openid)
+    if (usesHttp(metadata)) client.allowInsecureRequests(configuration)
+    const keys = createIdTokenVerifier({
+      jwksUri: metadata.jwks_uri,
+      fetch: http,
+      algorithms: idTokenAlgorithms(config, metadata),
+      clientSecret: secret,
+    })
+    return { configuration, metadata, keys }
+  }
+
+  const discover = async (url: URL): Promise<Connection> => {
+    const started = Date.now()
+    emit('discovery.requested', 'discovery', () => ({ facts: { issuer: url.href } }))
+    try {
+      const found = await client.discovery(url, clientId, clientMetadata, authenticate, {
+        [client.customFetch]: http as client.CustomFetch,
+        timeout: 0,
+        ...(url.protocol === 'http:' ? { execute: [client.allowInsecureRequests] } : {}),
+      })
+      const metadata = found.serverMetadata()
+      requireIssuer(url, metadata.issuer)
+      requireSecureEndpoints(metadata, config)
+      emit('discovery.completed', 'discovery', () => ({ duration: Date.now() - started }))
+      return connect(found)
+    } catch (error) {
+      const failure = translateProviderError(error, 'discovery')
+      emit('discovery.failed', 'discovery', () => ({
+        duration: Date.now() - started,
+        error: failure.code,
+        facts: { issuer: url.href, detail: failure.detail },
+      }))
+      throw failure
+    }
+  }
+
+  const connection = lastGood(
+    async () =>
+      server
+        ? connect(
+            new client.Configuration(
+              staticMetadata(server),
+              clientId,
+              clientMetadata,
+              authenticate,
+            ),
+          )
+        : discover(issuer as URL),
+    { maxAge: server ? Infinity : metadataMaxAge, retryAfter: metadataRetry },
+  )
+
+  const refusal = async ({ metadata }: Connection): Promise<string> => {
+    const value = await secret()
+    const offered = metadata.token_endpoint_auth_methods_supported?.join(', ') ?? 'not stated'
+    const hints = [
+      value !== value.trim() ? 'the secret begins or ends with white space' : '',
+      /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)
+        ? "the secret looks like an identifier; was the secret's id copied instead of its value?"
+        : '',
+    ].filter(Boolean)
+    return `; client authentication used: ${chooseAuthMethod(config, metadata)}, offered by the provider: ${offered}${hints.map((hint) => `; ${hint}`).join('')}`
+  }
+
+  /** Runs one call to the provider, with its errors in our words. */
+  const call = async <T>(step: Step, run: (to: Connection) => Promise<T>): Promise<T> => {
+    const to = await connection.get()
+    try {
+      return await run(to)
+    } catch (error) {
+      const failure = translateProviderError(error, step)
+      if (failure.code !== 'ERR_CLIENT_REJECTED') throw failure
+      throw translateProviderError(error, step, await refusal(to))
+    }
+  }
+
+  return {
+    name: issuer?.href ?? server?.issuer ?? server?.authorizationEndpoint.host ?? '',
+    openid,
+    async ready() {
+      await connection.get()
+    },
+    async defaultScope() {
+      if (!openid) return []
+      const { metadata } = await connection.get()
+      const offline = metadata.scopes_supported?.includes('offline_access')
+        ? ['offline_access']
+        : []
+      return ['openid', 'profile', 'email', ...offline]
+    },
+    async authorizationUrl(params) {
+      const url = await call('discovery', async ({ configuration }) =>
+        client.buildAuthorizationUrl(configuration, params),
+      )
+      // Some servers read '+' in a query literally; '%20' means a space to all of them.
+      url.search = url.search.replaceAll('+', '%20')
+      return url
+    },
+    async checkAuthorizationResponse(params) {
+      const { metadata } = await connection.get()
+      checkIssuerParameter(params, metadata)
+      const error = params.get('error')
+      if (error) throw authorizationError(error, params.get('error_description') ?? undefined)
+      if (!params.get('code')) {
+        throw new OAuthError('ERR_CALLBACK_INVALID', { detail: 'callback: neither code nor error' })
+      }
+    },
+    exchangeCode: (params, checks) =>
+      call('code', async ({ configuration, keys }) => {
+        const requestedAt = Date.now()
+        const answer = await client.authorizationCodeGrant(
+          configuration,
+          callbackUrl(checks.redirectUri, params, Boolean(server && !server.issuer)),
+          {
+            expectedState: checks.state,
+            pkceCodeVerifier: checks.codeVerifier,
+            idTokenExpected: openid,
+            ...(checks.nonce === undefined ? {} : { expectedNonce: checks.nonce }),
+          },
+        )
+        // Tokens of a plain server are not looked into, even where an ID token is among them.
+        if (openid && answer.id_token) await keys.verifySignature(answer.id_token)
+        const claims = openid ? (answer.claims() as UserClaims | undefined) : undefined
+        return { ...toGrant(answer, requestedAt), claims }
+      }),
+    verifySignature: (idToken) => call('keys', ({ keys }) => keys.verifySignature(idToken)),
+    refresh: (refreshToken, { resource, scope }) =>
+      call('refresh', async ({ configuration }) => {
+        const requestedAt = Date.now()
+        const wanted = scopeList(scope)
+        const answer = await client.refreshTokenGrant(configuration, refreshToken, {
+          ...(resource ? { resource } : {}),
+          ...(wanted.length > 0 ? { scope: wanted.join(' ') } : {}),
+        })
+        return toGrant(answer, requestedAt)
+      }),
+    async hasUserinfo() {
+      return Boolean((await connection.get()).metadata.userinfo_endpoint)
+    },
+    userinfo: (accessToken, subject) =>
+      call('userinfo', async ({ configuration, metadata }) => {
+        if (openid) {
+          const expected = subject ?? client.skipSubjectCheck
+          return (await client.fetchUserInfo(configuration, accessToken, expected)) as UserClaims
+        }
+        return plainUserinfo(http, metadata.userinfo_endpoint ?? '', accessToken)
+      }),
+    revoke: (refreshToken) =>
+      call('revocation', async ({ configuration, metadata }) => {
+        if (!metadata.revocation_endpoint) return false
+        await client.tokenRevocation(configuration, refreshToken, {
+          token_type_hint: 'refresh_token',
+        })
+        return true
+      }),
+    endSessionUrl: (params) =>
+      call('discovery', async ({ configuration, metadata }) =>
+        metadata.end_session_endpoint
+          ? client.buildEndSessionUrl(configuration, params)
+          : undefined,
+      ),
+  }
+}
+
+function toGrant(
+  answer: client.TokenEndpointResponse & client.TokenEndpointResponseHelpers,
+  requestedAt: number,
+): Grant {
+  const idToken = answer.id_token ?? answer[refreshedIdToken]
+  const expiresIn = answer.expiresIn()
+  // Keycloak and Microsoft name it each in their own way; no standard does.
+  const refreshExpiresIn = Number(
+    answer['refresh_expires_in'] ?? answer['refresh_token_expires_in'],
+  )
+  return {
+    accessToken: answer.access_token,
+    tokenType: answer.token_type.toLowerCase(),
+    ...(expiresIn === undefined ? {} : { expiresIn }),
+    ...(answer.refresh_token ? { refreshToken: answer.refresh_token } : {}),
+    ...(refreshExpiresIn > 0 ? { refreshExpiresIn } : {}),
+    ...(typeof idToken === 'string' ? { idToken } : {}),
+    ...(answer.scope ? { scope: scopeList(answer.scope) } : {}),
+    requestedAt,
+  }
+}
+
+/** The registered redirect URI with what came back; never built from the request's Host. */
+function callbackUrl(redirectUri: string, params: URLSearchParams, dropIssuer: boolean): URL {
+  const url = new URL(redirectUri)
+  const kept = new URLSearchParams(params)
+  // Without a configured issuer there is nothing to compare `iss` with; `state` and PKCE remain.
+  if (dropIssuer) kept.delete('iss')
+  url.search = kept.toString()
+  return url
+}
+
+/** RFC 9207 section 2.4: compared whenever it is there, demanded when the provider says it sends it. */
+function checkIssuerParameter(params: URLSearchParams, metadata: client.ServerMetadata): void {
+  if (metadata.issuer === noIssuer) return
+  const iss = params.get('iss')
+  // A template stands for many tenants; the ID token's own issuer is compared later.
+  if (metadata.issuer.includes('{tenantid}')) return
+  if (iss !== null && iss !== metadata.issuer) {
+    throw new OAuthError('ERR_CALLBACK_ISSUER', {
+      detail: `callback: iss is '${printable(iss)}', expected '${metadata.issuer}'`,
+    })
+  }
+  // An error carries nothing that could be stolen, and many servers leave iss out of it.
+  const promised = metadata.authorization_response_iss_parameter_supported === true
+  if (iss === null && promised && !params.get('error')) {
+    throw new OAuthError('ERR_CALLBACK_ISSUER', {
+      detail: 'callback: iss is missing although the provider announces it (RFC 9207)',
+    })
+  }
+}
+
+/** A full `.well-known` address is not compared by the library, so it is here. */
+function requireIssuer(configured: URL, found: string): void {
+  if (!configured.pathname.includes('/.well-known/')) return
+  const expected = configured.href.replace(/\/\.well-known\/.*$/, '')
+  if (found.replace(/\/$/, '') === expected) return
+  throw new OAuthError('ERR_ISSUER_MISMATCH', {
+    detail: `discovery: '${configured.href}' belongs to '${expected}', but the provider calls itself '${printable(found)}'`,
+  })
+}
+
+const endpoints = [
+  'authorization_endpoint',
+  'token_endpoint',
+  'userinfo_endpoint',
+  'jwks_uri',
+  'revocation_endpoint',
+  'end_session_endpoint',
+] as const
+
+const usesHttp = (metadata: client.ServerMetadata) =>
+  endpoints.some((name) => metadata[name]?.startsWith('http:'))
+
+/** A discovery document must not lead secrets onto plain http beyond this machine. */
+function requireSecureEndpoints(metadata: client.ServerMetadata, config: Config): void {
+  if (config.dangerouslyAllowInsecureIssuer) return
+  for (const name of endpoints) {
+    const value = metadata[name]
+    if (value === undefined || (URL.canParse(value) && isSecureOrLoopback(new URL(value)))) continue
+    throw new OAuthError('ERR_PROVIDER_RESPONSE_INVALID', {
+      detail: `discovery: ${name} is '${printable(value)}', which is not an https URL`,
+    })
+  }
+}
+
+/** What the protocol library fetches with: our bounded fetch, and readable token answers. */
+function protocolFetch(
+  http: ProviderFetch,
+  metadata: client.ServerMetadata,
+  plain: boolean,
+): client.CustomFetch {
+  return async (url, init) => {
+    const response = await http(url, init as Parameters<ProviderFetch>[1])
+    if (url !== metadata.token_endpoint) return response
+    const grantType = new URLSearchParams(String(init.body)).get('grant_type')
+    return normaliseTokenResponse(response, { grantType, plain })
+  }
+}
+
+/** Plain servers name the person in ways of their own; `sub` is made from the usual ones. */
+async function plainUserinfo(
+  http: ProviderFetch,
+  endpoint: string,
+  accessToken: string,
+): Promise<UserClaims> {
+  const response = await http(endpoint, {
+    headers: {
+      accept: 'application/json',
+      authorization: `Bearer ${accessToken}`,
+      'user-agent': 'express-oauth-client',
+    },
+  })
+  const invalid = (detail: string) =>
+    new OAuthError('ERR_USERINFO_INVALID', { detail: `userinfo: ${detail}` })
+  if (response.status !== 200) throw invalid(`${endpoint} answered ${response.status}`)
+  const profile: unknown = await response.json().catch(() => undefined)
+  if (typeof profile !== 'object' || profile === null)
+    throw invalid('the answer is not a JSON object')
+  const { sub, id, user_id } = profile as Record<string, unknown>
+  const subject = sub ?? id ?? user_id
+  if (typeof subject !== 'string' && typeof subject !== 'number') {
+    throw invalid(
+      "the answer has none of 'sub', 'id' and 'user_id'; return claims with a sub from onLogin",
+    )
+  }
+  return { ...profile, sub: String(subject) }
+}

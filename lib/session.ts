@@ -1,0 +1,215 @@
+/// <reference types="express-session" preserve="true" />
+import type { IncomingMessage } from 'node:http'
+import session, { type SessionData, type SessionOptions, type Store } from 'express-session'
+import type { Config } from './config.ts'
+import { OAuthError } from './errors.ts'
+import { deriveKey } from './seal.ts'
+import type { Middleware, UserClaims } from './types.ts'
+
+/** Who is signed in, as it stands in the visitor's session. */
+export interface LoginRecord {
+  readonly tokenSetId: string
+  readonly user: UserClaims
+  readonly provider: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** Milliseconds since the epoch at which the login ends, whatever happens. */
+  readonly expiresAt: number
+  /** Milliseconds since the epoch; written seldom, see `touchLogin`. */
+  seenAt: number
+  /** `auth_time` of the ID token, in seconds. */
+  readonly authTime?: number
+  readonly acr?: string
+  readonly sid?: string
+}
+
+declare module 'express-session' {
+  interface SessionData {
+    /** Written and read by express-oauth-client only. */
+    oauth?: LoginRecord
+  }
+}
+
+type SessionRequest = IncomingMessage & {
+  session?: session.Session & Partial<SessionData>
+  sessionID?: string
+  sessionStore?: Store
+}
+
+const storeFailure = (error: unknown) =>
+  new OAuthError('ERR_SESSION_STORE_UNAVAILABLE', {
+    detail: 'the session store reported an error or did not answer in time; see the cause',
+    retryAfter: 5,
+    cause: error,
+  })
+
+type Callback<T> = (error?: unknown, value?: T) => void
+
+/** One call to the session store; silence is an outage like any other, and so is an error. */
+function ask<T = void>(
+  timeout: number,
+  run: (done: Callback<T>) => unknown,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(storeFailure(new Error(`no answer within ${timeout} ms`))),
+      timeout,
+    )
+    const done: Callback<T> = (error, value) => {
+      clearTimeout(timer)
+      // File stores report an absent session as an error, which express-session forgives as well.
+      const absent = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
+      if (error && !absent) reject(storeFailure(error))
+      else resolve(absent ? undefined : value)
+    }
+    try {
+      run(done)
+    } catch (error) {
+      done(error)
+    }
+  })
+}
+
+/** All that this package does with express-session; no other file touches `req.session`. */
+export interface Sessions {
+  /** Opens our own session where the app has mounted none. */
+  readonly open: Middleware
+  has(req: IncomingMessage): boolean
+  store(req: IncomingMessage): Store
+  login(req: IncomingMessage): LoginRecord | undefined
+  /** A new session id with the app's own data and `login`; saved when it resolves. */
+  begin(req: IncomingMessage, login: LoginRecord): Promise<string>
+  /** A new session id with the app's own data and nobody signed in; saved when it resolves. */
+  end(req: IncomingMessage): Promise<void>
+  /** Continues as the session `id`, when the answer that should have named it was lost. */
+  adopt(req: IncomingMessage, id: string): Promise<boolean>
+  /** Drops a login that is no longer valid; express-session stores the change with the answer. */
+  forget(req: IncomingMessage): void
+  /** Notes that the visitor is active; express-session stores the change with the answer. */
+  touch(req: IncomingMessage, now: number): void
+  /** Whether the browser will get the session cookie over this connection. */
+  cookieSettable(req: IncomingMessage): boolean
+  /** A short record of our own beside the visitor's sessions. */
+  putRecord(req: IncomingMessage, id: string, value: unknown, ttl: number): Promise<void>
+  getRecord(req: IncomingMessage, id: string): Promise<unknown>
+  dropRecord(req: IncomingMessage, id: string): Promise<void>
+}
+
+/** Options of the session that we mount; the app's `session` option overrides them. */
+function hardened({ baseUrl, secret, session: own, lifetime }: Config): SessionOptions {
+  const secure = baseUrl.protocol === 'https:'
+  const { cookie, ...rest } = (own || {}) as Partial<SessionOptions>
+  return {
+    name: secure ? '__Host-session' : 'session',
+    secret: secret.map((one) => deriveKey(one, 'session-cookie').toString('base64url')),
+    resave: false,
+    saveUninitialized: false,
+    ...rest,
+    cookie: {
+      httpOnly: true,
+      sameSite: 'lax',
+      secure,
+      path: '/',
+      maxAge: lifetime.absolute * 1000,
+      ...(typeof cookie === 'object' ? cookie : {}),
+    },
+  }
+}
+
+export function createSessions(config: Config): Sessions {
+  const timeout = config.timeout * 1000
+  let own: Middleware | undefined
+
+  const current = (req: SessionRequest) => {
+    if (req.session) return req.session
+    throw new OAuthError('ERR_SESSION_MISSING', {
+      detail:
+        "there is no req.session: mount express-session before oauth(), give it a cookie path that covers the routes of oauth(), or leave the session to oauth() by not setting 'session: false'",
+    })
+  }
+  const store = (req: SessionRequest) => {
+    current(req)
+    if (req.sessionStore) return req.sessionStore
+    throw new OAuthError('ERR_SESSION_MISSING', {
+      detail:
+        'req.session is there but req.sessionStore is not: oauth() needs express-session; cookie-session and others keep no server-side sessions',
+    })
+  }
+
+  /** The newest stored data, so that what another request wrote meanwhile is carried over too. */
+  const appData = async (req: SessionRequest): Promise<Record<string, unknown>> => {
+    const stored = await ask<SessionData | null>(timeout, (done) =>
+      store(req).get(req.sessionID ?? '', done),
+    )
+    const {
+      cookie: _cookie,
+      oauth: _oauth,
+      ...data
+    } = { ...(stored ?? current(req)) } as Record<string, unknown>
+    return data
+  }
+
+  const renew = async (req: SessionRequest, keep: Record<string, unknown>, login?: LoginRecord) => {
+    await ask(timeout, (done) => current(req).regenerate(done))
+    Object.assign(current(req), keep, login ? { oauth: login } : {})
+    await ask(timeout, (done) => current(req).save(done))
+    return req.sessionID ?? ''
+  }
+
+  return {
+    open(req, res, next) {
+      own ??= session(hardened(config)) as unknown as Middleware
+      own(req, res, next)
+    },
+    has: (req: SessionRequest) => req.session !== undefined && req.session !== null,
+    store,
+    login: (req: SessionRequest) => req.session?.oauth,
+    async begin(req: SessionRequest, login) {
+      const previous = current(req).oauth
+      // What one person left in the session is not for the next person who signs in over it.
+      const samePerson = !previous || previous.user.sub === login.user.sub
+      return renew(req, samePerson ? await appData(req) : {}, login)
+    },
+    async end(req: SessionRequest) {
+      await renew(req, await appData(req))
+    },
+    async adopt(req: SessionRequest, id) {
+      const data = await ask<SessionData | null>(timeout, (done) => store(req).get(id, done))
+      if (!data?.oauth) return false
+      req.sessionID = id
+      store(req).createSession(req as never, data as never)
+      return true
+    },
+    forget(req: SessionRequest) {
+      delete current(req).oauth
+    },
+    touch(req: SessionRequest, now) {
+      const { oauth } = current(req)
+      if (oauth) oauth.seenAt = now
+    },
+    cookieSettable(req: SessionRequest) {
+      const { secure } = current(req).cookie
+      return !secure || isSecureRequest(req)
+    },
+    async putRecord(req, id, value, ttl) {
+      // Stores compute the life time of a record from its cookie.
+      const expires = new Date(Date.now() + ttl)
+      const cookie = { originalMaxAge: ttl, maxAge: ttl, expires, httpOnly: true, path: '/' }
+      await ask(timeout, (done) =>
+        store(req).set(id, { cookie, record: value } as unknown as SessionData, done),
+      )
+    },
+    async getRecord(req, id) {
+      const data = await ask<SessionData | null>(timeout, (done) => store(req).get(id, done))
+      return (data as { record?: unknown } | null | undefined)?.record
+    },
+    async dropRecord(req, id) {
+      await ask(timeout, (done) => store(req).destroy(id, done))
+    },
+  }
+}
+
+/** Express answers for itself and for the proxies it was told to trust; a bare socket for itself. */
+function isSecureRequest(req: IncomingMessage & { secure?: boolean }): boolean {
+  return req.secure ?? (req.socket as { encrypted?: boolean }).encrypted === true
+}

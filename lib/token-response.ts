@@ -1,0 +1,54 @@
+/** Where the ID token of a refresh is put, so that its checks happen after the tokens are stored. */
+export const refreshedIdToken = 'refreshed_id_token'
+
+type Members = Record<string, unknown>
+
+interface Reading {
+  /** `grant_type` of the request. */
+  readonly grantType: string | null
+  /** Plain OAuth 2.0 servers leave out members that OpenID Connect requires. */
+  readonly plain: boolean
+}
+
+/**
+ * Makes the answers of well-known servers that stray from RFC 6749 section 5 readable: form-encoded
+ * bodies, errors with status 200, `null` members, and a challenge header that hides the error body.
+ */
+export async function normaliseTokenResponse(
+  response: Response,
+  { grantType, plain }: Reading,
+): Promise<Response> {
+  const members = parse(response.headers.get('content-type') ?? '', await response.clone().text())
+  if (!members) return response
+
+  for (const [name, value] of Object.entries(members)) {
+    if (value === null || value === '') delete members[name]
+  }
+  const failed = typeof members['error'] === 'string'
+  if (!failed && plain) members['token_type'] ??= 'bearer'
+  if (!failed && grantType === 'refresh_token' && 'id_token' in members) {
+    members[refreshedIdToken] = members['id_token']
+    delete members['id_token']
+  }
+
+  const headers = new Headers(response.headers)
+  headers.set('content-type', 'application/json')
+  if (failed) headers.delete('www-authenticate')
+  const status = failed && response.status === 200 ? 400 : response.status
+  return new Response(JSON.stringify(members), { status, headers })
+}
+
+function parse(contentType: string, body: string): Members | undefined {
+  if (contentType.includes('application/x-www-form-urlencoded')) {
+    return Object.fromEntries(new URLSearchParams(body))
+  }
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Members)
+      : undefined
+  } catch {
+    // Not JSON: the protocol layer says so, with the status and the content type.
+    return undefined
+  }
+}

@@ -1,0 +1,163 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Config } from '../config.ts'
+import { OAuthError } from '../errors.ts'
+import { emit } from '../events.ts'
+import { createSealer } from '../seal.ts'
+import type { TokenSet } from './token-set.ts'
+import type { ReplaceResult, StoredTokenSet, TokenStore } from './token-store.ts'
+
+/** Whose tokens they are, for finding them again by person or by session at the provider. */
+export interface Owner {
+  readonly issuer: string
+  readonly subject: string
+  readonly sid: string | undefined
+}
+
+/** Token sets, sealed in a store and remembered for some seconds in this process. */
+export interface TokenVault {
+  create(tokenSet: TokenSet, owner: Owner): Promise<string>
+  /** From memory only; costs nothing. */
+  peek(id: string): TokenSet | undefined
+  read(id: string): Promise<TokenSet | undefined>
+  /** Past the memory, for decisions that must not be made on an old version. */
+  readStored(id: string): Promise<TokenSet | undefined>
+  replace(id: string, previous: TokenSet, next: TokenSet): Promise<ReplaceResult>
+  remove(id: string): Promise<void>
+  claim(id: string, owner: string, lease: number): Promise<boolean>
+  renew(id: string, owner: string, lease: number): Promise<boolean>
+  release(id: string, owner: string): Promise<void>
+  /** Takes something that exists once, across all processes that share the store. */
+  takeOnce(id: string, lifetime: number): Promise<boolean>
+}
+
+interface Entry {
+  readonly tokenSet: TokenSet
+  readonly record: StoredTokenSet
+  readonly until: number
+}
+
+const refreshClaim = 'refresh'
+/** How long a removed id is remembered here, so that a late answer cannot bring it back to memory. */
+const maxRemembered = 10_000
+
+const digest = (...parts: string[]) =>
+  createHash('sha256').update(parts.join('\0')).digest('base64url')
+
+export function createTokenVault(config: Config, store: TokenStore): TokenVault {
+  const { maxEntries, ttl } = config.cache
+  const sealer = createSealer<TokenSet>(config.secret, 'token-set')
+  const entries = new Map<string, Entry>()
+  const removed = new Set<string>()
+
+  const ask = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (cause) {
+      emit('store.failed', 'store', () => ({
+        error: 'ERR_TOKEN_STORE_UNAVAILABLE',
+        facts: { operation },
+      }))
+      throw new OAuthError('ERR_TOKEN_STORE_UNAVAILABLE', {
+        detail: `the token store did not ${operation}; see the cause`,
+        retryAfter: 5,
+        cause,
+      })
+    }
+  }
+
+  const remember = (id: string, tokenSet: TokenSet, record: StoredTokenSet) => {
+    if (removed.has(id) || maxEntries === 0 || ttl === 0) return
+    const known = entries.get(id)
+    if (known && known.tokenSet.version > tokenSet.version) return
+    entries.delete(id)
+    entries.set(id, { tokenSet, record, until: Date.now() + ttl * 1000 })
+    const [oldest] = entries.keys()
+    if (entries.size > maxEntries && oldest !== undefined) entries.delete(oldest)
+  }
+
+  const forget = (id: string) => {
+    entries.delete(id)
+    removed.add(id)
+    const [oldest] = removed
+    if (removed.size > maxRemembered && oldest !== undefined) removed.delete(oldest)
+  }
+
+  const readStored = async (id: string): Promise<TokenSet | undefined> => {
+    if (removed.has(id)) return undefined
+    const record = await ask('read', () => store.read(id))
+    if (!record || removed.has(id)) {
+      entries.delete(id)
+      return undefined
+    }
+    const opened = sealer.open(id, record.sealed)
+    if (!opened) {
+      warnUnreadable()
+      return undefined
+    }
+    const tokenSet = { ...opened, version: record.version }
+    remember(id, tokenSet, record)
+    return tokenSet
+  }
+
+  let warned = false
+  const warnUnreadable = () => {
+    if (warned) return
+    warned = true
+    emit('warning', 'store', () => ({ facts: { warning: 'WARN_TOKEN_SET_UNREADABLE' } }))
+    process.emitWarning(
+      "A stored token set could not be opened, so that visitor has to sign in again. If 'secret' was changed, keep the old one as the second entry: secret: [new, old].",
+      { code: 'WARN_TOKEN_SET_UNREADABLE' },
+    )
+  }
+
+  const recordOf = (id: string, tokenSet: TokenSet, keys: Partial<StoredTokenSet>) => ({
+    version: tokenSet.version,
+    sealed: sealer.seal(id, tokenSet, tokenSet.expiresAt),
+    expiresAt: tokenSet.expiresAt,
+    ...(keys.subjectKey === undefined ? {} : { subjectKey: keys.subjectKey }),
+    ...(keys.sidKey === undefined ? {} : { sidKey: keys.sidKey }),
+  })
+
+  return {
+    async create(tokenSet, { issuer, subject, sid }) {
+      const id = randomBytes(24).toString('base64url')
+      const record = recordOf(id, tokenSet, {
+        subjectKey: digest('sub', issuer, subject),
+        ...(sid === undefined ? {} : { sidKey: digest('sid', issuer, sid) }),
+      })
+      await ask('create', () => store.create(id, record))
+      remember(id, tokenSet, record)
+      return id
+    },
+    peek(id) {
+      const entry = entries.get(id)
+      return entry && entry.until > Date.now() ? entry.tokenSet : undefined
+    },
+    async read(id) {
+      return this.peek(id) ?? readStored(id)
+    },
+    readStored,
+    async replace(id, previous, next) {
+      if (removed.has(id)) return 'gone'
+      const known = entries.get(id)?.record ?? (await ask('read', () => store.read(id)))
+      const record = recordOf(id, next, known ?? {})
+      const result = await ask('replace', () => store.replace(id, previous.version, record))
+      if (result === 'ok') remember(id, next, record)
+      else entries.delete(id)
+      return result
+    },
+    async remove(id) {
+      forget(id)
+      await ask('remove', () => store.remove(id))
+    },
+    async claim(id, owner, lease) {
+      return (await ask('claim', () => store.claim(id, refreshClaim, owner, lease))) === 'acquired'
+    },
+    renew: (id, owner, lease) => ask('renew', () => store.renew(id, refreshClaim, owner, lease)),
+    release: (id, owner) => ask('release', () => store.release(id, refreshClaim, owner)),
+    async takeOnce(id, lifetime) {
+      const owner = randomBytes(16).toString('base64url')
+      return (await ask('claim', () => store.claim(id, 'once', owner, lifetime))) === 'acquired'
+    },
+  }
+}
