@@ -17,14 +17,18 @@ const extraFetchInterval = 30_000
 const maxTokenLength = 64 * 1024
 
 export interface IdTokenVerifier {
-  /** Resolves when the signature is right; the claims are checked elsewhere. */
-  verifySignature(idToken: string): Promise<void>
+  /**
+   * Resolves when the signature is right; the claims are checked elsewhere.
+   *
+   * @param algorithms The allow-list of `alg` values, where it is not that of ID tokens.
+   */
+  verifySignature(token: string, algorithms?: readonly string[]): Promise<void>
 }
 
 interface Keys {
   readonly jwksUri: string | undefined
   readonly fetch: ProviderFetch
-  /** The allow-list of `alg` values. */
+  /** The allow-list of `alg` values of ID tokens. */
   readonly algorithms: readonly string[]
   /** The key of HS256 and its kin, which are used only where the app asked for them. */
   readonly clientSecret: () => Promise<string>
@@ -83,8 +87,11 @@ export function createIdTokenVerifier({
     return allowance >= 0
   }
 
-  const verifyWith = async (idToken: string, key: CompactVerifyGetKey): Promise<void> => {
-    const options = { algorithms: [...algorithms] }
+  const verifyWith = async (
+    idToken: string,
+    key: CompactVerifyGetKey,
+    options: { algorithms: string[] },
+  ): Promise<void> => {
     try {
       await compactVerify(idToken, key, options)
     } catch (error) {
@@ -94,11 +101,12 @@ export function createIdTokenVerifier({
   }
 
   return {
-    async verifySignature(idToken) {
+    async verifySignature(idToken, allowed = algorithms) {
       const { alg } = headerOf(idToken)
-      if (!alg || alg === 'none' || !algorithms.includes(alg)) {
+      const options = { algorithms: [...allowed] }
+      if (!alg || alg === 'none' || !allowed.includes(alg)) {
         throw invalid(
-          `signed with ${printable(alg ?? 'nothing', 20)}, expected ${algorithms.join(' or ')}; set idTokenSignedResponseAlg if the provider signs otherwise`,
+          `signed with ${printable(alg ?? 'nothing', 20)}, expected ${allowed.join(' or ')}; set idTokenSignedResponseAlg if the provider signs otherwise`,
         )
       }
       try {
@@ -106,11 +114,11 @@ export function createIdTokenVerifier({
           const secret = new TextEncoder().encode(await clientSecret())
           return void (await compactVerify(idToken, secret, { algorithms: [alg] }))
         }
-        await verifyWith(idToken, await keys.get())
+        await verifyWith(idToken, await keys.get(), options)
       } catch (error) {
         if (codeOf(error) !== 'ERR_JWKS_NO_MATCHING_KEY') throw asInvalid(error)
         if (!mayFetchAgain()) throw invalid('signed with a key that the provider does not publish')
-        await verifyWith(idToken, await keys.reload()).catch((again: unknown) => {
+        await verifyWith(idToken, await keys.reload(), options).catch((again: unknown) => {
           throw asInvalid(again)
         })
       }
@@ -136,7 +144,7 @@ async function verifyWithAny(
 
 function asInvalid(error: unknown): OAuthError {
   if (error instanceof OAuthError) return error
-  return invalid(`the signature was not accepted [${codeOf(error) ?? 'unknown'}]`)
+  return invalid(printable(error instanceof Error ? error.message : 'unknown reason'))
 }
 
 function headerOf(idToken: string): { alg?: string | undefined } {

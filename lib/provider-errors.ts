@@ -82,17 +82,16 @@ function fromStatus(error: ProtocolError, step: Step): OAuthError {
   return new OAuthError('ERR_PROVIDER_RESPONSE_INVALID', { detail })
 }
 
-const byCode: Readonly<Record<string, ErrorCode>> = {
-  OAUTH_JWT_TIMESTAMP_CHECK_FAILED: 'ERR_ID_TOKEN_INVALID',
-  OAUTH_JWT_CLAIM_COMPARISON_FAILED: 'ERR_ID_TOKEN_INVALID',
-  OAUTH_KEY_SELECTION_FAILED: 'ERR_ID_TOKEN_INVALID',
-  OAUTH_MISSING_SERVER_METADATA: 'ERR_PROVIDER_RESPONSE_INVALID',
-}
+const idTokenFaults = new Set([
+  'OAUTH_JWT_TIMESTAMP_CHECK_FAILED',
+  'OAUTH_JWT_CLAIM_COMPARISON_FAILED',
+  'OAUTH_KEY_SELECTION_FAILED',
+])
 
-/** The HTTP failure somewhere in the chain of causes. */
-function httpErrorIn(error: unknown): ProviderHttpError | undefined {
+/** What our own parts of the conversation threw, which the library wraps. */
+function ownErrorIn(error: unknown): OAuthError | ProviderHttpError | undefined {
   for (let one: unknown = error, depth = 0; one && depth < 8; depth += 1) {
-    if (one instanceof ProviderHttpError) return one
+    if (one instanceof OAuthError || one instanceof ProviderHttpError) return one
     one = (one as { cause?: unknown }).cause
   }
   return undefined
@@ -105,9 +104,8 @@ function httpErrorIn(error: unknown): ProviderHttpError | undefined {
  * @param context Appended where the client itself was refused: which method was used and offered.
  */
 export function translateProviderError(error: unknown, step: Step, context = ''): OAuthError {
-  if (error instanceof OAuthError) return error
-  const http = httpErrorIn(error)
-  if (http) return fromHttp(http, step)
+  const own = ownErrorIn(error)
+  if (own) return own instanceof OAuthError ? own : fromHttp(own, step)
 
   const known = error as ProtocolError
   if (typeof known.error === 'string') return fromErrorBody(known, step, context)
@@ -117,21 +115,28 @@ export function translateProviderError(error: unknown, step: Step, context = '')
   ) {
     return fromStatus(known, step)
   }
-  if (known.code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED' && step === 'discovery') {
+  if (step === 'discovery' && issuerFaults.has(known.code ?? '')) {
     return new OAuthError('ERR_ISSUER_MISMATCH', { detail: `discovery: ${issuerDetail(known)}` })
   }
-  const code =
-    byCode[known.code ?? ''] ??
-    (step === 'userinfo' ? 'ERR_USERINFO_INVALID' : 'ERR_PROVIDER_RESPONSE_INVALID')
-  const inner = (known.cause as { message?: string } | undefined)?.message
-  return new OAuthError(code, {
-    detail: `${step}: ${printable(inner ?? known.message)}${known.code ? ` [${known.code}]` : ''}`,
+  const reason = (known.cause as { message?: string } | undefined)?.message ?? known.message
+  return new OAuthError(codeFor(known.code ?? '', step, reason), {
+    detail: `${step}: ${printable(reason)}`,
   })
+}
+
+/** `ERR_INVALID_URL`: the provider's name for itself is not even a URL. */
+const issuerFaults = new Set(['OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED', 'ERR_INVALID_URL'])
+
+function codeFor(code: string, step: Step, reason: string): ErrorCode {
+  if (step === 'userinfo') return 'ERR_USERINFO_INVALID'
+  const aboutIdToken = idTokenFaults.has(code) || /\bJWT\b|\bID Token\b/.test(reason)
+  return step === 'code' && aboutIdToken ? 'ERR_ID_TOKEN_INVALID' : 'ERR_PROVIDER_RESPONSE_INVALID'
 }
 
 function issuerDetail(error: ProtocolError): string {
   const facts = error as { cause?: { cause?: { expected?: unknown; body?: { issuer?: unknown } } } }
   const { expected, body } = facts.cause?.cause ?? {}
+  if (expected === undefined) return "the provider's own issuer is not a URL"
   const found = printable(String(body?.issuer ?? 'nothing'))
   return `the option 'issuer' is '${printable(String(expected))}', but the provider calls itself '${found}'; if that is the provider you mean, write it exactly so`
 }

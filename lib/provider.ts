@@ -125,7 +125,6 @@ export function createProvider(config: Config): Provider {
   const connect = (configuration: client.Configuration): Connection => {
     const metadata = configuration.serverMetadata()
     configuration.timeout = 0 // `http` has the deadline, which covers the body as well.
-    configuration[client.customFetch] = protocolFetch(http, metadata, !openid)
     if (usesHttp(metadata)) client.allowInsecureRequests(configuration)
     const keys = createIdTokenVerifier({
       jwksUri: metadata.jwks_uri,
@@ -133,6 +132,14 @@ export function createProvider(config: Config): Provider {
       algorithms: idTokenAlgorithms(config, metadata),
       clientSecret: secret,
     })
+    const { userinfoSignedResponseAlg } = config
+    const checkUserinfo = async (token: string) => {
+      if (!userinfoSignedResponseAlg) return
+      await keys.verifySignature(token, [userinfoSignedResponseAlg]).catch((error: unknown) => {
+        throw asUserinfoError(error)
+      })
+    }
+    configuration[client.customFetch] = protocolFetch(http, metadata, !openid, checkUserinfo)
     return { configuration, metadata, keys }
   }
 
@@ -247,6 +254,7 @@ export function createProvider(config: Config): Provider {
         // Tokens of a plain server are not looked into, even where an ID token is among them.
         if (openid && answer.id_token) await keys.verifySignature(answer.id_token)
         const claims = openid ? (answer.claims() as UserClaims | undefined) : undefined
+        requireOwnAzp(claims, clientId)
         return { ...toGrant(answer, requestedAt), claims }
       }),
     verifySignature: (idToken) => call('keys', ({ keys }) => keys.verifySignature(idToken)),
@@ -379,13 +387,35 @@ function protocolFetch(
   http: ProviderFetch,
   metadata: client.ServerMetadata,
   plain: boolean,
+  checkUserinfo: (token: string) => Promise<void>,
 ): client.CustomFetch {
   return async (url, init) => {
     const response = await http(url, init as Parameters<ProviderFetch>[1])
+    if (url === metadata.userinfo_endpoint) {
+      const isToken = response.headers.get('content-type')?.includes('application/jwt')
+      if (isToken) await checkUserinfo(await response.clone().text())
+      return response
+    }
     if (url !== metadata.token_endpoint) return response
-    const grantType = new URLSearchParams(String(init.body)).get('grant_type')
+    const grantType = init.body instanceof URLSearchParams ? init.body.get('grant_type') : null
     return normaliseTokenResponse(response, { grantType, plain })
   }
+}
+
+function asUserinfoError(error: unknown): unknown {
+  if (!(error instanceof OAuthError) || error.code !== 'ERR_ID_TOKEN_INVALID') return error
+  return new OAuthError('ERR_USERINFO_INVALID', {
+    detail: error.detail?.replace('id_token', 'userinfo') ?? 'userinfo',
+  })
+}
+
+/** OpenID Connect Core 3.1.3.7: whoever is named as authorized party must be this client. */
+function requireOwnAzp(claims: UserClaims | undefined, clientId: string): void {
+  const azp = claims?.['azp']
+  if (azp === undefined || azp === clientId) return
+  throw new OAuthError('ERR_ID_TOKEN_INVALID', {
+    detail: 'id_token: it was issued to another client (azp)',
+  })
 }
 
 /** Plain servers name the person in ways of their own; `sub` is made from the usual ones. */

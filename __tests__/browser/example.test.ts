@@ -28,6 +28,7 @@ describeWithChromium('the example in a real browser', () => {
 
   beforeEach(async () => {
     context = await browser.newContext({ baseURL: example.urls.photoEditor })
+    context.setDefaultTimeout(10_000)
     page = await context.newPage()
     blocked = []
     page.on('pageerror', (error) => blocked.push(error.message))
@@ -167,17 +168,22 @@ describeWithChromium('the example in a real browser', () => {
     await page.getByRole('link', { name: 'First light' }).click()
     await heading('First light').waitFor()
 
+    await page.goto('/')
+    await heading('Good to see you, Ada Lovelace').waitFor()
+
     await page.getByRole('button', { name: 'Sign out' }).click()
     await heading('Sign out here too?').waitFor()
     await photograph('sign-out')
-    await page.goBack()
-    await heading('Sign in').waitFor()
-    await page.goForward()
-
     await page.getByRole('button', { name: 'Yes, sign me out' }).click()
     await heading('Your pictures, in a better light').waitFor()
     expect(new URL(page.url()).pathname).toBe('/')
-    await page.goto('/albums')
+
+    // One step back is the provider's page, which sends people straight home again.
+    await page.evaluate('history.go(-2)')
+    await page.waitForURL(`${example.urls.photoEditor}/`)
+    await heading('Your pictures, in a better light').waitFor()
+    await page.goBack()
     await heading('Sign in').waitFor()
+    expect(new URL(page.url()).origin).toBe(example.urls.provider)
   })
 })

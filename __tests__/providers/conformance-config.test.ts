@@ -40,7 +40,7 @@ describe('oidcc-client-config-certification-test-plan', () => {
       scenario: {
         discovery: (document) => ({
           ...document,
-          issuer: `${String(document['issuer'])}INVALID`,
+          issuer: `${String(document['issuer'])}/INVALID`,
         }),
       },
     })

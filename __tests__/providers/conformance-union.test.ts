@@ -121,17 +121,19 @@ describe('authorization responses', () => {
   test.each([
     [
       'ensure-authorization-response-with-invalid-state-fails: refuses another state',
+      'ERR_STATE_UNKNOWN',
       (parameters) => ({ ...parameters, state: `${parameters['state']}1` }),
     ],
     [
       'ensure-authorization-response-with-invalid-missing-state-fails: refuses an answer without state',
+      'ERR_CALLBACK_INVALID',
       ({ code = '' }) => ({ code }),
     ],
-  ] satisfies ReadonlyArray<[string, NonNullable<Scenario['authorization']>]>)(
+  ] satisfies ReadonlyArray<[string, string, NonNullable<Scenario['authorization']>]>)(
     '%s',
-    async (_title, authorization) => {
+    async (_title, error, authorization) => {
       const trial = await start({ scenario: { authorization } })
-      expect(await trial.logIn()).toEqual(refused(400, 'ERR_STATE_UNKNOWN'))
+      expect(await trial.logIn()).toEqual(refused(400, error))
       expect(trial.provider.front.count('/token')).toBe(0)
     },
   )

@@ -38,18 +38,15 @@ describe('defaultTokenStore', () => {
   })
 
   it('uses the session store itself when it only has a familiar name', async () => {
-    class Named extends session.MemoryStore {
-      override readonly constructor: { name: string }
-      constructor(name: string, fields: object) {
-        super()
-        this.constructor = { name }
-        Object.assign(this, fields)
-      }
+    const named = (name: string, fields: object): session.MemoryStore => {
+      const sessions = new session.MemoryStore()
+      return Object.assign(sessions, fields, { constructor: { name } })
     }
     const lookalikes = [
-      new Named('RedisStore', { client: { get() {}, set() {} } }),
-      new Named('PGStore', { pool: {} }),
-      new Named('MemoryStore', { sessions: new Map() }),
+      named('RedisStore', { client: { get() {}, set() {} } }),
+      named('PGStore', { pool: {} }),
+      named('PGStore', { query() {} }),
+      named('OtherStore', { sessions: {} }),
     ]
     for (const sessions of lookalikes) {
       const id = randomUUID()

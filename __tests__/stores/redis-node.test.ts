@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { RedisStore } from 'connect-redis'
 import { createClient, createClientPool, createCluster } from 'redis'
 import { redisStore } from '../../lib/stores/redis.ts'
 import { sessionStore } from '../../lib/stores/session-store.ts'
+import { eventually } from '../support/child-server.ts'
 import { countRoundTrips } from '../support/round-trips.ts'
 import {
   describeWithRedis,
@@ -165,6 +167,43 @@ describeWithRedis('with node-redis', () => {
       expect(await store.read(id)).toMatchObject({ version: 1 })
       await client.scriptFlush()
       expect(await store.replace(id, 1, tokenSet({ version: 2 }))).toBe('ok')
+    })
+
+    it('drops what timed out while disconnected instead of doing it later', async () => {
+      const store = redisStore({ client, timeout: 200 })
+      const id = randomUUID()
+      await server.stop()
+      await expect(store.create(id, tokenSet())).rejects.toThrow(/did not answer|time/i)
+      await server.restart()
+      await eventually('the client is back', async () => client.isReady)
+      expect(await store.read(id)).toBeUndefined()
+    })
+
+    it('needs no more rights than docs/stores.md names', async () => {
+      const document = await readFile(new URL('../../docs/stores.md', import.meta.url), 'utf8')
+      const named = /commands in them: `([^`]+)`/.exec(document)?.[1]?.split(/\s+/) ?? []
+      const rights = ['EVAL', 'EVALSHA', ...named].map((command) => `+${command.toLowerCase()}`)
+      await client.aclSetUser('clerk', ['on', '>password', '~oauth:*', ...rights])
+      const clerk = createClient({ url: server.url, username: 'clerk', password: 'password' })
+      await clerk.connect()
+      try {
+        const store = redisStore({ client: clerk })
+        const [id, subjectKey] = [randomUUID(), randomUUID()]
+        await store.create(id, tokenSet({ subjectKey }))
+        expect(await store.read(id)).toMatchObject({ subjectKey })
+        expect(await store.replace(id, 1, tokenSet({ version: 2, subjectKey }))).toBe('ok')
+        expect(await store.find({ subjectKey })).toEqual([id])
+        expect(await store.claim(id, 'name', 'owner', 60_000)).toBe('acquired')
+        expect(await store.renew(id, 'name', 'owner', 60_000)).toBe(true)
+        await store.release(id, 'name', 'owner')
+        await store.remove(id)
+        expect(await store.find({ subjectKey })).toEqual([])
+        await expect(clerk.del('oauth:other')).resolves.toBe(0)
+        await expect(clerk.get('other')).rejects.toThrow(/NOPERM/)
+        await expect(clerk.keys('*')).rejects.toThrow(/NOPERM/)
+      } finally {
+        clerk.destroy()
+      }
     })
 
     it('keeps nothing that does not expire', async () => {

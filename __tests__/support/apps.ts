@@ -94,7 +94,8 @@ function appSession(store: Store): Handler {
   }) as unknown as Handler
 }
 
-const lastResort: ErrorStep = (error, _req, res) => {
+// Express knows error handlers by their four parameters.
+const lastResort: ErrorStep = (error, _req, res, _next) => {
   res.statusCode = 500
   res.end(error instanceof Error ? (error.stack ?? error.message) : String(error))
 }

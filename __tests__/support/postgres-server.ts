@@ -4,14 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import {
-  type Child,
-  
-  eventually,
-  freePort,
-  onPath,
-  startChild,
-} from './child-server.ts'
+import { type Child, eventually, freePort, onPath, startChild } from './child-server.ts'
 import { describeWith } from './describe-with.ts'
 
 const run = promisify(execFile)

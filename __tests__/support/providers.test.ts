@@ -237,4 +237,26 @@ describe('the user agent', () => {
     expect(posted.json()).not.toHaveProperty('cookie')
     expect(posted.json()).toMatchObject({ origin: other.origin, 'sec-fetch-site': 'cross-site' })
   })
+
+  test('holds a form and its redirects to the form-action of the page', async () => {
+    const app = await startFront(async ({ url }) =>
+      url.pathname === '/out'
+        ? { status: 303, headers: { location: 'http://127.0.0.1:1/elsewhere' } }
+        : {
+            status: 200,
+            headers: {
+              'content-type': 'text/html',
+              'content-security-policy': "default-src 'none'; form-action 'self'",
+              'referrer-policy': 'no-referrer',
+            },
+            body: '<form method="post" action="/in"></form><form method="post" action="/out"></form>',
+          },
+    )
+    closing({ close: app.stop })
+    const agent = createUserAgent()
+    const page = await agent.visit(app.origin)
+    const stayed = await agent.submit(page, { form: 0 })
+    expect(stayed.hops[0]?.requestHeaders).toMatchObject({ origin: 'null' })
+    await expect(agent.submit(page, { form: 1 })).rejects.toThrow('Blocked by form-action')
+  })
 })

@@ -3,14 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import {
-  type Child,
-  
-  eventually,
-  freePort,
-  onPath,
-  startChild,
-} from './child-server.ts'
+import { type Child, eventually, freePort, onPath, startChild } from './child-server.ts'
 import { describeWith } from './describe-with.ts'
 
 const run = promisify(execFile)
@@ -61,12 +54,12 @@ export async function startRedis(extraArguments: string[] = []): Promise<RedisSe
 
 async function launchRedis(port: number, folder: string, extra: string[]): Promise<Child> {
   const child = startChild('redis-server', [
-    '--bind=127.0.0.1',
-    `--port=${port}`,
-    `--dir=${folder}`,
-    '--save=',
-    '--appendonly=yes',
-    '--appendfsync=always',
+    '--bind 127.0.0.1',
+    `--port ${port}`,
+    `--dir ${folder}`,
+    '--save ""',
+    '--appendonly yes',
+    '--appendfsync always',
     ...extra,
   ])
   await eventually(`redis-server answers on ${port}`, async () => {
@@ -95,7 +88,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   const nodes: RedisServer[] = []
   for (let started = 0; started < 3; started++) {
     const busPort = String(await freePort())
-    nodes.push(await startRedis(['--cluster-enabled=yes', `--cluster-port=${busPort}`]))
+    nodes.push(await startRedis(['--cluster-enabled yes', `--cluster-port ${busPort}`]))
   }
   const ports = nodes.map(({ port }) => port)
   const addresses = ports.map((port) => `127.0.0.1:${port}`)

@@ -48,7 +48,10 @@ export function createSite(apiUrl: string): Site {
   const tokenGuard: Handler = requireAuth({ accessToken: true })
 
   const pages = new Map<string, Handler[]>([
-    ['/photos', [guard, page((req) => ({ owner: signedIn(req).user.sub, at: req.originalUrl ?? req.url }))]],
+    [
+      '/photos',
+      [guard, page((req) => ({ owner: signedIn(req).user.sub, at: req.originalUrl ?? req.url }))],
+    ],
     [
       '/token',
       [

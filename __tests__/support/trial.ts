@@ -88,7 +88,7 @@ export const refused = (status: number, code: string, userinfoRequests = 0): Out
 
 function shownOn({ status, body }: Page): string {
   if (status === 200) return `photos of ${String(JSON.parse(body).owner)}`
-  return `${status} ${/ERR_[A-Z_]+/.exec(body)?.[0]}`
+  return `${status} ${/<code>(ERR_[A-Z_]+)<\/code>/.exec(body)?.[1]}`
 }
 
 /** An ID token with other claims; `undefined` takes a claim away. */

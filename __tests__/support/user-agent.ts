@@ -35,6 +35,15 @@ export interface Navigation {
   readonly userActivated: boolean
   /** Origins that redirected on the way. */
   readonly passed: readonly string[]
+  /** What the page of the form said about itself. */
+  readonly policy?: PagePolicy
+}
+
+interface PagePolicy {
+  /** The `form-action` sources of its Content-Security-Policy. */
+  readonly formAction: readonly string[] | undefined
+  /** The page has the referrer policy `no-referrer`, which makes its Origin `null` as well. */
+  readonly hidesItself: boolean
 }
 
 export interface VisitOptions {
@@ -105,8 +114,27 @@ function siteContext({ initiator, url, method }: Navigation): SiteContext {
   return method === 'GET' ? 'lax' : 'none'
 }
 
+function policyOf({ headers }: Pick<Reply, 'headers'>): PagePolicy {
+  const policy = String(headers['content-security-policy'] ?? '')
+  const sources = /(?:^|;)\s*form-action\s+([^;]*)/.exec(policy)?.[1]
+  return {
+    formAction: sources?.trim().split(/\s+/),
+    hidesItself: headers['referrer-policy'] === 'no-referrer',
+  }
+}
+
+/** Chromium holds the redirects of a form to the page's `form-action` as well. */
+function requireAllowed({ initiator, policy, url }: Navigation): void {
+  const sources = policy?.formAction
+  if (!sources) return
+  const own = sources.includes("'self'") && url.origin === initiator
+  if (own || sources.includes(url.origin)) return
+  throw new Error(`Blocked by form-action ${sources.join(' ')}: ${url.origin}${url.pathname}`)
+}
+
 function navigationHeaders(navigation: Navigation): Record<string, string> {
-  const { method, initiator, userActivated } = navigation
+  const { method, policy, userActivated } = navigation
+  const initiator = policy?.hidesItself ? undefined : navigation.initiator
   return {
     accept,
     'accept-language': 'en',
@@ -132,7 +160,7 @@ function redirected(navigation: Navigation, { status, headers }: Reply): Navigat
   }
 }
 
-function sent(form: Form, page: URL, userActivated: boolean): Navigation {
+function sent(form: Form, page: URL, userActivated: boolean, policy?: PagePolicy): Navigation {
   const fields = new URLSearchParams(form.fields)
   const url = new URL(form.action || page.href, page)
   if (form.method !== 'POST') url.search = fields.toString()
@@ -143,6 +171,7 @@ function sent(form: Form, page: URL, userActivated: boolean): Navigation {
     initiator: page.origin,
     userActivated,
     passed: [],
+    ...(policy && { policy }),
   }
 }
 
@@ -183,12 +212,14 @@ export function createUserAgent(cookies: BrowserCookies = createCookies()): User
     const hops: Hop[] = []
     let navigation = start
     while (hops.length < maximalHops) {
+      requireAllowed(navigation)
       const headers = { ...navigationHeaders(navigation), ...options.headers }
       const { method, url, body } = navigation
       const outgoing = { method, url, headers, body, signal: options.signal }
       const reply = await send(outgoing, siteContext(navigation), hops)
       const form = isHtml(reply) ? autoSubmitForm(reply.body) : undefined
-      const next = redirected(navigation, reply) ?? (form && sent(form, url, false))
+      const next =
+        redirected(navigation, reply) ?? (form && sent(form, url, false, policyOf(reply)))
       if (!next) return pageOf(url, reply, hops)
       if (options.stopBefore?.(next.url)) return pageOf(url, reply, hops, next)
       navigation = next
@@ -205,7 +236,7 @@ export function createUserAgent(cookies: BrowserCookies = createCookies()): User
     submit(page, { form: index = 0, ...options } = {}) {
       const form = formsOf(page.body)[index]
       if (!form) throw new Error(`No form ${index} on the page ${page.url.pathname}`)
-      return navigate(sent(form, page.url, true), options)
+      return navigate(sent(form, page.url, true, policyOf(page)), options)
     },
     post(url, fields = {}, { from, ...options } = {}) {
       const target = new URL(url)

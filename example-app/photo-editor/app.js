@@ -47,6 +47,8 @@ export function createPhotoEditor({ driveUrl, ...settings }) {
   )
 
   app.use((req, res, next) => {
+    // Every page says who is signed in, so the back button must not bring an old one back.
+    res.set('Cache-Control', 'private, no-store')
     res.locals['user'] = req.auth?.user
     res.locals['path'] = req.path
     next()

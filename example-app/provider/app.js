@@ -22,6 +22,11 @@ export async function createProvider({ clientUrl, ...settings }) {
 
   app.get('/', (_req, res) => res.render('provider-home', { clientUrl }))
 
+  app.use('/interaction', (_req, res, next) => {
+    res.set('Cache-Control', 'no-store')
+    next()
+  })
+
   app.get('/interaction/:uid', async (req, res) => {
     const interaction = await provider.interactionDetails(req, res)
     res.render('sign-in', await signInPage(interaction))

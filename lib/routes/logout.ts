@@ -25,10 +25,10 @@ export async function logout(
   requireMethod(req, res, ['GET', 'POST'])
   const outage = contextOf(req)?.outage
   if (outage) throw outage
+  if (req.method === 'POST') requireSameOrigin(req, mount)
   const login = mount.sessions.login(req)
   if (!login) return redirect(res, returnUrl(mount).href)
-  if (req.method === 'POST') requireSameOrigin(req, mount)
-  else if (!isSameOriginUserAction(req)) return confirm(res, mount)
+  if (req.method === 'GET' && !isSameOriginUserAction(req)) return confirm(res, mount)
   await signOut(req, res, mount, login)
 }
 

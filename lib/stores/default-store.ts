@@ -78,7 +78,7 @@ function isPool(pool: unknown): pool is PostgresPool {
   return typeof pool === 'object' && pool !== null && 'query' in pool
 }
 
-/** Since version 9 the pool itself is private; its `query` hands out the first row, which is enough. */
+/** Newer versions hide the pool; their `query` hands out the first row, and no statement has more. */
 function poolThrough(store: PgSimpleStore): PostgresPool {
   return {
     query: ({ text, values = [] }) =>

@@ -20,13 +20,17 @@ export type ClaimResult = 'acquired' | 'held'
 
 /**
  * Where token sets live. Every method rejects when the backend cannot be reached, and resolves for
- * everything else: an absent record is an answer, not an error.
+ * everything else: an absent record is an answer, not an error. After a rejection it is unknown
+ * whether a write took effect.
  *
  * Implement it to keep token sets somewhere else; `__tests__/stores/contract.ts` in the repository is
  * the contract as a test suite.
  */
 export interface TokenStore {
-  /** Writes a new record and its index entries. Ids are random and never used twice. */
+  /**
+   * Writes a new record and its index entries. Ids are random and never used twice; where a record or
+   * a tombstone is already stored, nothing is written.
+   */
   create(id: string, record: StoredTokenSet): Promise<void>
 
   /** The record, or `undefined` when it was never created, was removed, or has expired. */
