@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
+import type { Refresher } from './context.ts'
 import { OAuthError } from './errors.ts'
 import { emit } from './events.ts'
 import { isSecureOrLoopback } from './secure-url.ts'
 import type { LoginRecord } from './session.ts'
-import type { Refresher } from './tokens/refresh.ts'
 import {
   isValidAt,
   ownToken,

@@ -277,7 +277,7 @@ function shown(path: string, value: unknown): string {
   if (typeof value === 'string') {
     return hidden ? `a text of ${value.length} characters` : `'${value.slice(0, 80)}'`
   }
-  return hidden ? `a ${typeof value}` : String(value)
+  return hidden ? `a ${typeof value}` : `${value as number | boolean}`
 }
 
 /** The keys that the schema has at `path`, for "did you mean". */
@@ -305,17 +305,15 @@ function describe(issue: v.BaseIssue<unknown>): string {
   }
   const variable = environment[option as keyof typeof environment]
   const source = variable ? ` (or the environment variable ${variable})` : ''
-  if (!option) return `${issue.message}`
+  if (!option) return issue.message
   const wanted =
     issue.type === 'strict_object' && issue.input === undefined ? `a value` : issue.message
   return `option '${option}'${source} must be ${wanted}; received ${shown(option, issue.input)}`
 }
 
 function nested(outer: v.BaseIssue<unknown>, inner: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
-  const path = [...(outer.path ?? []), ...(inner.path ?? [])] as unknown as NonNullable<
-    typeof inner.path
-  >
-  return { ...inner, path: path as typeof inner.path & object }
+  const path = [...(outer.path ?? []), ...(inner.path ?? [])] as unknown as typeof inner.path
+  return path ? { ...inner, path } : inner
 }
 
 function fail(problems: readonly string[]): never {
@@ -368,3 +366,6 @@ export function readConfig(options: OAuthOptions): Config {
   if (problems.length > 0) fail(problems)
   return Object.freeze(result.output)
 }
+
+/** Whether what helps a developer may be shown to whoever looks. */
+export const isProduction = (): boolean => process.env['NODE_ENV'] === 'production'

@@ -3,10 +3,10 @@ import type { Config } from './config.ts'
 import type { OAuthError } from './errors.ts'
 import type { Provider } from './provider.ts'
 import type { Sessions } from './session.ts'
-import type { Refresher } from './tokens/refresh.ts'
+import type { TokenSet } from './tokens/token-set.ts'
 import type { TokenVault } from './tokens/token-vault.ts'
 import type { Transactions } from './transaction.ts'
-import type { Auth } from './types.ts'
+import type { AccessTokenOptions, Auth } from './types.ts'
 
 /** Everything that one `oauth()` knows; made once. */
 export interface Mount {
@@ -17,6 +17,16 @@ export interface Mount {
   readonly urls: MountUrls
   /** Token sets need a store, and the default one is known with the first session. */
   tokens(req: IncomingMessage): Tokens
+}
+
+/** Keeps the tokens of every login fresh: one refresh per version, here and across processes. */
+export interface Refresher {
+  /** The token set with a token that serves `request`; refreshed first when need be. */
+  fresh(id: string, tokenSet: TokenSet, request: AccessTokenOptions): Promise<TokenSet>
+  /** Starts a refresh behind the request when the token is about to expire. */
+  refreshSoon(id: string, tokenSet: TokenSet): void
+  /** The failure that is being waited out, if any. */
+  failure(id: string): OAuthError | undefined
 }
 
 export interface Tokens {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { contextOf, type Mount } from './context.ts'
 import { sendError, type PageAction } from './error-page.ts'
-import { isOAuthError, OAuthError } from './errors.ts'
+import { isOAuthError, type OAuthError } from './errors.ts'
 import { isNavigation } from './navigation.ts'
 import { returnToOf, startLogin, urlToComeBack } from './routes/login.ts'
 import type { Next } from './types.ts'
@@ -38,6 +38,7 @@ function appHandlesErrors(req: IncomingMessage & { app?: ExpressApp }): boolean 
   if (!req.app) return true
   for (let app: ExpressApp | undefined = req.app; app; app = app.parent) {
     // Express 4 throws on `router`, so its own name goes first.
+    // oxlint-disable-next-line no-underscore-dangle
     if (handlesErrors((app._router ?? app.router)?.stack)) return true
   }
   return false
@@ -100,10 +101,21 @@ export function errorHandler(): ErrorMiddleware {
     if (!isOAuthError(error) || res.headersSent) return next(error)
     const mount = contextOf(req)?.mount
     if (!mount || !callsForLogin(error, req)) return answerError(error, req, res, mount)
-    startLogin(req, res, mount, { returnTo: returnToOf(req, mount) }).catch((failure: unknown) => {
-      if (isOAuthError(failure) && !res.headersSent) answerError(failure, req, res, mount)
-      else next(failure)
-    })
+    void signInAgain(req, res, next, mount)
+  }
+}
+
+async function signInAgain(
+  req: IncomingMessage,
+  res: ServerResponse,
+  next: Next,
+  mount: Mount,
+): Promise<void> {
+  try {
+    await startLogin(req, res, mount, { returnTo: returnToOf(req, mount) })
+  } catch (failure) {
+    if (isOAuthError(failure) && !res.headersSent) answerError(failure, req, res, mount)
+    else next(failure)
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import escapeHtml from 'escape-html'
+import { isProduction } from './config.ts'
 import { publicMessage, type OAuthError } from './errors.ts'
 import { isNavigation } from './navigation.ts'
 
@@ -73,8 +74,6 @@ const titles: Readonly<Record<number, string>> = {
 
 const titleOf = (error: OAuthError): string =>
   error.code === 'ERR_LOGIN_CANCELLED' ? 'Sign-in cancelled' : (titles[error.status] ?? 'Error')
-
-const isProduction = () => process.env['NODE_ENV'] === 'production'
 
 function sendErrorPage(
   res: ServerResponse,

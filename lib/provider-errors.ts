@@ -134,11 +134,11 @@ function codeFor(code: string, step: Step, reason: string): ErrorCode {
 }
 
 function issuerDetail(error: ProtocolError): string {
-  const facts = error as { cause?: { cause?: { expected?: unknown; body?: { issuer?: unknown } } } }
+  const facts = error as { cause?: { cause?: { expected?: string; body?: { issuer?: string } } } }
   const { expected, body } = facts.cause?.cause ?? {}
   if (expected === undefined) return "the provider's own issuer is not a URL"
-  const found = printable(String(body?.issuer ?? 'nothing'))
-  return `the option 'issuer' is '${printable(String(expected))}', but the provider calls itself '${found}'; if that is the provider you mean, write it exactly so`
+  const found = printable(body?.issuer) || 'nothing'
+  return `the option 'issuer' is '${printable(expected)}', but the provider calls itself '${found}'; if that is the provider you mean, write it exactly so`
 }
 
 /** What the error response of the authorization endpoint means (RFC 6749 section 4.1.2.1). */

@@ -60,7 +60,7 @@ export function createProviderFetch(
 }
 
 function hasAuthorization(init: FetchOptions): boolean {
-  return new Headers(init?.headers as ConstructorParameters<typeof Headers>[0]).has('authorization')
+  return new Headers(init?.headers).has('authorization')
 }
 
 async function buffered(response: Response, url: URL): Promise<Response> {

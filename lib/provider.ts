@@ -4,14 +4,18 @@ import { OAuthError } from './errors.ts'
 import { emit } from './events.ts'
 import { createIdTokenVerifier, type IdTokenVerifier } from './id-token.ts'
 import { lastGood } from './last-good.ts'
-import {
-  authorizationError,
-  printable,
-  translateProviderError,
-  type Step,
-} from './provider-errors.ts'
+import { plainUserinfo } from './plain-userinfo.ts'
+import { authorizationError, translateProviderError, type Step } from './provider-errors.ts'
 import { createProviderFetch, type ProviderFetch } from './provider-http.ts'
-import { isSecureOrLoopback } from './secure-url.ts'
+import {
+  checkIssuerParameter,
+  chooseAuthMethod,
+  idTokenAlgorithms,
+  requireIssuer,
+  requireSecureEndpoints,
+  staticMetadata,
+  usesHttp,
+} from './provider-metadata.ts'
 import { normaliseTokenResponse, refreshedIdToken } from './token-response.ts'
 import { scopeList, type Grant } from './tokens/token-set.ts'
 import type { TokenRequest, UserClaims } from './types.ts'
@@ -62,38 +66,6 @@ interface Connection {
   readonly keys: IdTokenVerifier
 }
 
-/** A stand-in for servers that have no issuer; never compared with anything. */
-const noIssuer = 'https://issuer.invalid'
-
-function staticMetadata(server: NonNullable<Config['server']>): client.ServerMetadata {
-  const { userinfoEndpoint, revocationEndpoint, endSessionEndpoint, jwksUri } = server
-  return {
-    issuer: server.issuer ?? noIssuer,
-    authorization_endpoint: server.authorizationEndpoint.href,
-    token_endpoint: server.tokenEndpoint.href,
-    ...(userinfoEndpoint ? { userinfo_endpoint: userinfoEndpoint.href } : {}),
-    ...(revocationEndpoint ? { revocation_endpoint: revocationEndpoint.href } : {}),
-    ...(endSessionEndpoint ? { end_session_endpoint: endSessionEndpoint.href } : {}),
-    ...(jwksUri ? { jwks_uri: jwksUri.href } : {}),
-  }
-}
-
-/** The app's choice, else what the provider offers; post where both are offered or nothing is said. */
-function chooseAuthMethod(config: Config, metadata: client.ServerMetadata) {
-  if (config.tokenEndpointAuthMethod) return config.tokenEndpointAuthMethod
-  const offered = metadata.token_endpoint_auth_methods_supported
-  // Discovery 1.0 section 3: basic is what silence means; plain servers expect the body (RFC 6749 2.3.1).
-  if (!offered) return config.issuer ? 'client_secret_basic' : 'client_secret_post'
-  return offered.includes('client_secret_post') ? 'client_secret_post' : 'client_secret_basic'
-}
-
-function idTokenAlgorithms(config: Config, metadata: client.ServerMetadata): string[] {
-  if (config.idTokenSignedResponseAlg) return [config.idTokenSignedResponseAlg]
-  const offered = metadata.id_token_signing_alg_values_supported ?? ['RS256']
-  const asymmetric = offered.filter((alg) => alg !== 'none' && !alg.startsWith('HS'))
-  return asymmetric.length > 0 ? asymmetric : ['RS256']
-}
-
 export function createProvider(config: Config): Provider {
   const { clientId, issuer, server, timeout } = config
   const openid = Boolean(issuer ?? (server?.issuer && server.jwksUri))
@@ -102,6 +74,7 @@ export function createProvider(config: Config): Provider {
     typeof config.clientSecret === 'function' ? config.clientSecret() : config.clientSecret
 
   // The library awaits the authentication, which its types do not say.
+  // oxlint-disable-next-line typescript/no-misused-promises
   const authenticate: client.ClientAuth = async (as, metadata, body, headers) => {
     const method = chooseAuthMethod(config, as)
     const value = await secret()
@@ -125,6 +98,7 @@ export function createProvider(config: Config): Provider {
   const connect = (configuration: client.Configuration): Connection => {
     const metadata = configuration.serverMetadata()
     configuration.timeout = 0 // `http` has the deadline, which covers the body as well.
+    // oxlint-disable-next-line typescript/no-deprecated -- the configuration has let this origin pass
     if (usesHttp(metadata)) client.allowInsecureRequests(configuration)
     const keys = createIdTokenVerifier({
       jwksUri: metadata.jwks_uri,
@@ -150,6 +124,7 @@ export function createProvider(config: Config): Provider {
       const found = await client.discovery(url, clientId, clientMetadata, authenticate, {
         [client.customFetch]: http as client.CustomFetch,
         timeout: 0,
+        // oxlint-disable-next-line typescript/no-deprecated -- the configuration has let this origin pass
         ...(url.protocol === 'http:' ? { execute: [client.allowInsecureRequests] } : {}),
       })
       const metadata = found.serverMetadata()
@@ -274,8 +249,9 @@ export function createProvider(config: Config): Provider {
     userinfo: (accessToken, subject) =>
       call('userinfo', async ({ configuration, metadata }) => {
         if (openid) {
+          // oxlint-disable-next-line typescript/no-deprecated -- without an ID token there is no sub to compare
           const expected = subject ?? client.skipSubjectCheck
-          return (await client.fetchUserInfo(configuration, accessToken, expected)) as UserClaims
+          return client.fetchUserInfo(configuration, accessToken, expected)
         }
         return plainUserinfo(http, metadata.userinfo_endpoint ?? '', accessToken)
       }),
@@ -328,60 +304,6 @@ function callbackUrl(redirectUri: string, params: URLSearchParams, dropIssuer: b
   return url
 }
 
-/** RFC 9207 section 2.4: compared whenever it is there, demanded when the provider says it sends it. */
-function checkIssuerParameter(params: URLSearchParams, metadata: client.ServerMetadata): void {
-  if (metadata.issuer === noIssuer) return
-  const iss = params.get('iss')
-  // A template stands for many tenants; the ID token's own issuer is compared later.
-  if (metadata.issuer.includes('{tenantid}')) return
-  if (iss !== null && iss !== metadata.issuer) {
-    throw new OAuthError('ERR_CALLBACK_ISSUER', {
-      detail: `callback: iss is '${printable(iss)}', expected '${metadata.issuer}'`,
-    })
-  }
-  // An error carries nothing that could be stolen, and many servers leave iss out of it.
-  const promised = metadata.authorization_response_iss_parameter_supported === true
-  if (iss === null && promised && !params.get('error')) {
-    throw new OAuthError('ERR_CALLBACK_ISSUER', {
-      detail: 'callback: iss is missing although the provider announces it (RFC 9207)',
-    })
-  }
-}
-
-/** A full `.well-known` address is not compared by the library, so it is here. */
-function requireIssuer(configured: URL, found: string): void {
-  if (!configured.pathname.includes('/.well-known/')) return
-  const expected = configured.href.replace(/\/\.well-known\/.*$/, '')
-  if (found.replace(/\/$/, '') === expected) return
-  throw new OAuthError('ERR_ISSUER_MISMATCH', {
-    detail: `discovery: '${configured.href}' belongs to '${expected}', but the provider calls itself '${printable(found)}'`,
-  })
-}
-
-const endpoints = [
-  'authorization_endpoint',
-  'token_endpoint',
-  'userinfo_endpoint',
-  'jwks_uri',
-  'revocation_endpoint',
-  'end_session_endpoint',
-] as const
-
-const usesHttp = (metadata: client.ServerMetadata) =>
-  endpoints.some((name) => metadata[name]?.startsWith('http:'))
-
-/** A discovery document must not lead secrets onto plain http beyond this machine. */
-function requireSecureEndpoints(metadata: client.ServerMetadata, config: Config): void {
-  if (config.dangerouslyAllowInsecureIssuer) return
-  for (const name of endpoints) {
-    const value = metadata[name]
-    if (value === undefined || (URL.canParse(value) && isSecureOrLoopback(new URL(value)))) continue
-    throw new OAuthError('ERR_PROVIDER_RESPONSE_INVALID', {
-      detail: `discovery: ${name} is '${printable(value)}', which is not an https URL`,
-    })
-  }
-}
-
 /** What the protocol library fetches with: our bounded fetch, and readable token answers. */
 function protocolFetch(
   http: ProviderFetch,
@@ -416,33 +338,4 @@ function requireOwnAzp(claims: UserClaims | undefined, clientId: string): void {
   throw new OAuthError('ERR_ID_TOKEN_INVALID', {
     detail: 'id_token: it was issued to another client (azp)',
   })
-}
-
-/** Plain servers name the person in ways of their own; `sub` is made from the usual ones. */
-async function plainUserinfo(
-  http: ProviderFetch,
-  endpoint: string,
-  accessToken: string,
-): Promise<UserClaims> {
-  const response = await http(endpoint, {
-    headers: {
-      accept: 'application/json',
-      authorization: `Bearer ${accessToken}`,
-      'user-agent': 'express-oauth-client',
-    },
-  })
-  const invalid = (detail: string) =>
-    new OAuthError('ERR_USERINFO_INVALID', { detail: `userinfo: ${detail}` })
-  if (response.status !== 200) throw invalid(`${endpoint} answered ${response.status}`)
-  const profile: unknown = await response.json().catch(() => undefined)
-  if (typeof profile !== 'object' || profile === null)
-    throw invalid('the answer is not a JSON object')
-  const { sub, id, user_id } = profile as Record<string, unknown>
-  const subject = sub ?? id ?? user_id
-  if (typeof subject !== 'string' && typeof subject !== 'number') {
-    throw invalid(
-      "the answer has none of 'sub', 'id' and 'user_id'; return claims with a sub from onLogin",
-    )
-  }
-  return { ...profile, sub: String(subject) }
 }

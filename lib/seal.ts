@@ -66,16 +66,18 @@ export function createSealer<T>(secrets: readonly string[], purpose: Purpose): S
       const decipher = createDecipheriv('aes-256-gcm', match.key, bytes.subarray(0, nonceLength))
       decipher.setAAD(additionalData(recordId))
       decipher.setAuthTag(bytes.subarray(nonceLength, nonceLength + tagLength))
-      const content = decrypt<Sealed<T>>(decipher, bytes.subarray(nonceLength + tagLength))
+      const content = decrypt(decipher, bytes.subarray(nonceLength + tagLength)) as
+        | Sealed<T>
+        | undefined
       return content && content.exp > Date.now() ? content.value : undefined
     },
   }
 }
 
-function decrypt<T>(decipher: ReturnType<typeof createDecipheriv>, body: Buffer): T | undefined {
+function decrypt(decipher: ReturnType<typeof createDecipheriv>, body: Buffer): unknown {
   try {
     const text = Buffer.concat([decipher.update(body), decipher.final()]).toString('utf8')
-    return JSON.parse(text) as T
+    return JSON.parse(text)
   } catch {
     // A failed authentication tag is the answer "not ours", which the caller reports.
     return undefined

@@ -177,7 +177,7 @@ export function createSessions(config: Config): Sessions {
       const data = await ask<SessionData | null>(timeout, (done) => store(req).get(id, done))
       if (!data?.oauth) return false
       req.sessionID = id
-      store(req).createSession(req as never, data as never)
+      store(req).createSession(req as never, data)
       return true
     },
     forget(req: SessionRequest) {

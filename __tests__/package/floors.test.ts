@@ -68,10 +68,7 @@ const allowed: ReadonlyArray<[file: string, source: string]> = [
     'error-handler.ts',
     `import type { ErrorRequestHandler } from 'express'; export type H = ErrorRequestHandler`,
   ],
-  [
-    'problem-page.ts',
-    `export { createHash } from 'node:crypto'; export { code } from './errors.ts'`,
-  ],
+  ['error-page.ts', `export { createHash } from 'node:crypto'; export { code } from './errors.ts'`],
 ]
 
 describe('the floors of the house', () => {

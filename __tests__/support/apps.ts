@@ -64,7 +64,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     ...(options.before ?? []),
     middleware as Handler,
   ]
-  const onError = [record, errorHandler() as ErrorStep, lastResort]
+  const onError = [record, errorHandler(), lastResort]
   listener = createHost(options.host ?? 'express5', { before, site, onError }, mountPath)
 
   return {

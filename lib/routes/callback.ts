@@ -149,7 +149,7 @@ async function withUserinfo(
     facts: { claims: Object.keys(profile) },
   }))
   // What the ID token says about the login itself is signed, so it wins.
-  return { ...profile, ...claims } as UserClaims
+  return { ...profile, ...claims }
 }
 
 /** A plain server without a userinfo endpoint: `onLogin` says who it is (see `welcome`). */

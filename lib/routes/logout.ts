@@ -79,7 +79,7 @@ async function signOut(
     redirect(res, (target ?? returnUrl(mount)).href)
   } catch (error) {
     if (error instanceof OAuthError) error.flow ??= flow
-    emit('logout.failed', flow, () => ({ ...(isOAuthError(error) ? { error: error.code } : {}) }))
+    emit('logout.failed', flow, () => (isOAuthError(error) ? { error: error.code } : {}))
     throw error
   }
 }
@@ -123,7 +123,7 @@ async function providerLogout(
   if (!config.logout.provider) return undefined
   try {
     return await provider.endSessionUrl({
-      ...(tokenSet?.idToken ? { id_token_hint: tokenSet.idToken } : {}),
+      ...(tokenSet?.idToken === undefined ? {} : { id_token_hint: tokenSet.idToken }),
       post_logout_redirect_uri: returnUrl(mount).href,
       state: randomValue(),
     })

@@ -11,7 +11,7 @@ const malformed = (detail: string) =>
 export async function readForm(
   req: IncomingMessage & { body?: unknown },
 ): Promise<URLSearchParams> {
-  const type = String(req.headers['content-type'] ?? '')
+  const type = req.headers['content-type'] ?? ''
   if (!type.startsWith('application/x-www-form-urlencoded')) {
     throw malformed('the body is not application/x-www-form-urlencoded')
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '../config.ts'
+import type { Refresher } from '../context.ts'
 import { isOAuthError, OAuthError, type ErrorCode } from '../errors.ts'
 import { emit } from '../events.ts'
 import { checkContinuity, claimsOf } from '../id-token.ts'
@@ -28,16 +29,6 @@ const pollInterval = 40
 const persistFor = 10 * 60_000
 const persistInterval = 250
 const maxFailures = 10_000
-
-/** Keeps the tokens of every login fresh: one refresh per version, here and across processes. */
-export interface Refresher {
-  /** The token set with a token that serves `request`; refreshed first when need be. */
-  fresh(id: string, tokenSet: TokenSet, request: AccessTokenOptions): Promise<TokenSet>
-  /** Starts a refresh behind the request when the token is about to expire. */
-  refreshSoon(id: string, tokenSet: TokenSet): void
-  /** The failure that is being waited out, if any. */
-  failure(id: string): OAuthError | undefined
-}
 
 const outcomes: Partial<Record<ErrorCode, Outcome>> = {
   ERR_LOGIN_EXPIRED: 'dead',
