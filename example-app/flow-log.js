@@ -15,7 +15,7 @@ export function followFlows(tell) {
       )
       const time = new Date().toLocaleTimeString('en-GB')
       const took = duration === undefined ? '' : ` ${Math.round(duration)} ms`
-      tell(`  ${time}  ${flow.slice(0, 6)}  ${name}${took}${error ? ` ${error}` : ''}`)
+      tell(`  ${time}  ${flow.slice(0, 6).padEnd(6)}  ${name}${took}${error ? ` ${error}` : ''}`)
     })
   }
 }

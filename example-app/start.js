@@ -1,5 +1,6 @@
 // @ts-check
-import { pathToFileURL } from 'node:url'
+import { realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { startExample } from './example.js'
 import { followFlows } from './flow-log.js'
 import { users } from './provider/users.js'
@@ -49,7 +50,7 @@ function announce(urls, { accessTokenTtl, ownProvider }) {
   console.log(lines.join('\n'))
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+if (process.argv[1] && fileURLToPath(import.meta.url) === realpathSync(process.argv[1])) {
   try {
     await main()
   } catch (error) {

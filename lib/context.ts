@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Config } from './config.ts'
 import type { OAuthError } from './errors.ts'
+import type { LoginLoop } from './login-loop.ts'
 import type { Provider } from './provider.ts'
 import type { Sessions } from './session.ts'
 import type { TokenSet } from './tokens/token-set.ts'
@@ -14,6 +15,7 @@ export interface Mount {
   readonly provider: Provider
   readonly sessions: Sessions
   readonly transactions: Transactions
+  readonly loginLoop: LoginLoop
   readonly urls: MountUrls
   /** Token sets need a store, and the default one is known with the first session. */
   tokens(req: IncomingMessage): Tokens

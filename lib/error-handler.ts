@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { contextOf, type Mount } from './context.ts'
 import { sendError, type PageAction } from './error-page.ts'
 import { isOAuthError, type OAuthError } from './errors.ts'
+import { appHandlesErrors } from './express-stack.ts'
 import { isNavigation } from './navigation.ts'
 import { returnToOf, startLogin, urlToComeBack } from './routes/login.ts'
 import type { Next } from './types.ts'
@@ -12,37 +13,6 @@ type ErrorMiddleware = (
   res: ServerResponse,
   next: Next,
 ) => void
-
-interface ExpressLayer {
-  readonly handle?: { readonly length?: number; readonly stack?: readonly ExpressLayer[] }
-  readonly route?: { readonly stack?: readonly ExpressLayer[] }
-}
-interface ExpressApp {
-  readonly _router?: { readonly stack?: readonly ExpressLayer[] }
-  readonly router?: { readonly stack?: readonly ExpressLayer[] }
-  readonly parent?: ExpressApp
-}
-
-function handlesErrors(stack: readonly ExpressLayer[] = []): boolean {
-  return stack.some(
-    ({ handle, route }) =>
-      handle?.length === 4 || handlesErrors(handle?.stack) || handlesErrors(route?.stack),
-  )
-}
-
-/**
- * Whether an error passed to `next` reaches a handler of the app. Express would answer it with a
- * stack trace otherwise; other frameworks do not say, so there `next` decides.
- */
-function appHandlesErrors(req: IncomingMessage & { app?: ExpressApp }): boolean {
-  if (!req.app) return true
-  for (let app: ExpressApp | undefined = req.app; app; app = app.parent) {
-    // Express 4 throws on `router`, so its own name goes first.
-    // oxlint-disable-next-line no-underscore-dangle
-    if (handlesErrors((app._router ?? app.router)?.stack)) return true
-  }
-  return false
-}
 
 /** Hands an error of ours to whoever is to answer it: `onError`, the app, or the default page. */
 export async function handleFailure(

@@ -39,7 +39,8 @@ export interface PageAction {
 /** Answers that carry or change a login are never stored by anybody (RFC 9111 section 5.2.2.5). */
 export function forbidStoring(res: ServerResponse): void {
   res.setHeader('Cache-Control', 'private, no-store')
-  res.appendHeader('Vary', 'Cookie')
+  const vary = String(res.getHeader('Vary') ?? '')
+  if (!/\bcookie\b/i.test(vary)) res.appendHeader('Vary', 'Cookie')
 }
 
 /** A small page in the package's own look; `body` is trusted HTML. */

@@ -3,7 +3,8 @@ import type { CompactVerifyGetKey, JSONWebKeySet, JWTPayload } from 'jose'
 import { OAuthError } from './errors.ts'
 import { emit } from './events.ts'
 import { lastGood } from './last-good.ts'
-import { printable, translateProviderError } from './provider-errors.ts'
+import { printable } from './printable.ts'
+import { translateProviderError } from './provider-errors.ts'
 import type { ProviderFetch } from './provider-http.ts'
 
 const keysMaxAge = 10 * 60_000

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { readConfig, type Config, type OAuthOptions } from './config.ts'
+import { isProduction, readConfig, type Config, type OAuthOptions } from './config.ts'
 import type { Mount, MountUrls, Tokens } from './context.ts'
 import { handleFailure } from './error-handler.ts'
 import { OAuthError } from './errors.ts'
 import { anonymous, authenticate, identify, type MountedRequest } from './identify.ts'
 import { pathOf } from './navigation.ts'
+import { sessionMount } from './express-stack.ts'
+import { createLoginLoop } from './login-loop.ts'
 import { createProvider } from './provider.ts'
 import { callback } from './routes/callback.ts'
 import { login } from './routes/login.ts'
@@ -15,6 +17,7 @@ import { createRefresher } from './tokens/refresh.ts'
 import { createTokenVault } from './tokens/token-vault.ts'
 import { createTransactions } from './transaction.ts'
 import type { Auth, Middleware, Next } from './types.ts'
+import { warnOnce } from './warnings.ts'
 
 type Route = (req: IncomingMessage, res: ServerResponse, mount: Mount) => Promise<void>
 
@@ -53,6 +56,7 @@ function createMount(config: Config): Mount & { close(): Promise<void> } {
 
   const open = (req: IncomingMessage) => {
     const store = config.tokenStore ?? defaultTokenStore(sessions.store(req))
+    if (isProduction() && sessions.isInMemory(req)) warnOnce('WARN_SESSION_MEMORY_STORE')
     const vault = createTokenVault(config, store)
     const close = async () => (config.tokenStore ? undefined : store.close?.())
     return { vault, refresher: createRefresher(config, vault, provider), close }
@@ -64,6 +68,7 @@ function createMount(config: Config): Mount & { close(): Promise<void> } {
     provider,
     sessions,
     urls: urlsOf(config),
+    loginLoop: createLoginLoop(config),
     tokens: tokensFor,
     transactions: createTransactions(config, sessions, (req, id, lifetime) =>
       tokensFor(req).vault.takeOnce(id, lifetime),
@@ -106,21 +111,31 @@ export function oauth(options: OAuthOptions = {}): OAuthMiddleware {
   ) => {
     const route = routes.get(pathOf(req))
     const record = outage ? undefined : sessions.login(req)
+    if (record) sessions.checkResave(req, res)
     if (!route && record) return identify(mount, req, next, record)
     anonymous(mount, req, outage)
     if (!route) return next()
     route(req, res, mount).catch((error: unknown) => handleFailure(error, req, res, next, mount))
   }
 
+  let appHasSession = false
   function oauthMiddleware(req: IncomingMessage, res: ServerResponse, next: Next): void {
-    if (sessions.has(req)) return withSession(req, res, next)
-    if (config.session === false) return withSession(req, res, next, noSession())
+    if (sessions.has(req)) {
+      appHasSession = true
+      return withSession(req, res, next)
+    }
+    const mounted = sessionMount(req, oauthMiddleware)
+    if (mounted === 'after') warnOnce('WARN_SESSION_MOUNTED_AFTER')
+    if (config.session === false || appHasSession || mounted === 'before') {
+      return withSession(req, res, next, missingSession())
+    }
     let opened = false
     sessions.open(req, res, (error) => {
       // express-session reports a failed save at the end of the answer through the same callback.
       if (opened) return next(error)
       opened = true
-      withSession(req, res, next, error ? sessionOutage(error) : undefined)
+      const missing = sessions.has(req) ? undefined : missingSession()
+      withSession(req, res, next, error ? sessionOutage(error) : missing)
     })
   }
 
@@ -145,10 +160,12 @@ function requireOptions(options: unknown): void {
   })
 }
 
-const noSession = () =>
-  new OAuthError('ERR_SESSION_MISSING', {
+/** Without a session although there should be one: express-session does that while its store is away. */
+const missingSession = () =>
+  new OAuthError('ERR_SESSION_STORE_UNAVAILABLE', {
     detail:
-      'oauth(): there is no req.session although session is false: mount express-session before oauth(), with a cookie path that covers this address; if its store is disconnected, the session is missing until it is back',
+      'oauth(): express-session gave this request no session: its store is disconnected, its cookie path does not cover this address, or it is not mounted before oauth()',
+    retryAfter: 5,
   })
 
 const sessionOutage = (cause: unknown) =>

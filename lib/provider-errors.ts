@@ -1,4 +1,5 @@
 import { OAuthError, type ErrorCode, type OAuthErrorFacts } from './errors.ts'
+import { printable } from './printable.ts'
 import { ProviderHttpError } from './provider-http.ts'
 
 /** What was being done when it went wrong; the same answer means different things. */
@@ -31,11 +32,6 @@ const outages = new Set(['server_error', 'temporarily_unavailable', 'slow_down']
 
 const tlsHint =
   '; if the provider uses a private certificate authority, name it in NODE_EXTRA_CA_CERTS or pass a fetch that knows it'
-
-/** One printable line of bounded length, from text that somebody else wrote. */
-export function printable(text: string | undefined, length = 200): string {
-  return (text ?? '').replaceAll(/[^\u0020-\u007e]/g, '?').slice(0, length)
-}
 
 function fromHttp(error: ProviderHttpError, step: Step): OAuthError {
   const hint = /CERT|SSL|TLS/i.test(error.reason) ? tlsHint : ''

@@ -26,10 +26,13 @@ const attemptsOfReads = 2
  * `fetch` for talking to the provider: a deadline that covers the body too, a bound on its size
  * (after decompression), no redirects, and a second try for reads only, because repeating a token
  * request could spend a code or a refresh token twice.
+ *
+ * @param timeout Seconds.
  */
 export function createProviderFetch(
   fetch: typeof globalThis.fetch | undefined,
   timeout: number,
+  onAnswer: (response: Response) => void = () => {},
 ): ProviderFetch {
   const once = async (url: string, init: FetchOptions): Promise<Response> => {
     const target = new URL(url)
@@ -40,6 +43,7 @@ export function createProviderFetch(
         redirect: 'manual',
         signal,
       })
+      onAnswer(response)
       return await buffered(response, target)
     } catch (error) {
       throw toHttpError(error, signal, target, timeout)

@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
 import { OAuthError } from './errors.ts'
-import { printable } from './provider-errors.ts'
+import { printable } from './printable.ts'
 import { isSecureOrLoopback } from './secure-url.ts'
 
 /** What this package reads of a provider's metadata (RFC 8414, OpenID Connect Discovery 1.0). */

@@ -19,6 +19,7 @@ import {
 import { normaliseTokenResponse, refreshedIdToken } from './token-response.ts'
 import { scopeList, type Grant } from './tokens/token-set.ts'
 import type { TokenRequest, UserClaims } from './types.ts'
+import { warnOnce } from './warnings.ts'
 
 const metadataMaxAge = 60 * 60_000
 const metadataRetry = 60_000
@@ -69,7 +70,13 @@ interface Connection {
 export function createProvider(config: Config): Provider {
   const { clientId, issuer, server, timeout } = config
   const openid = Boolean(issuer ?? (server?.issuer && server.jwksUri))
-  const http = createProviderFetch(config.fetch, timeout)
+  // Milliseconds by which this machine's clock is ahead of the provider's.
+  let skew = 0
+  const http = createProviderFetch(config.fetch, timeout, ({ headers }) => {
+    const date = Date.parse(headers.get('date') ?? '')
+    skew = Number.isNaN(date) ? skew : Date.now() - date
+    if (Math.abs(skew) > (config.clockTolerance + 1) * 1000) warnOnce('WARN_CLOCK_SKEW')
+  })
   const secret = async () =>
     typeof config.clientSecret === 'function' ? config.clientSecret() : config.clientSecret
 
@@ -177,6 +184,7 @@ export function createProvider(config: Config): Provider {
       return await run(to)
     } catch (error) {
       const failure = translateProviderError(error, step)
+      if (failure.code === 'ERR_ID_TOKEN_INVALID') throw withClock(failure, skew)
       if (failure.code !== 'ERR_CLIENT_REJECTED') throw failure
       throw translateProviderError(error, step, await refusal(to))
     }
@@ -216,9 +224,11 @@ export function createProvider(config: Config): Provider {
     exchangeCode: (params, checks) =>
       call('code', async ({ configuration, keys }) => {
         const requestedAt = Date.now()
+        const dropIssuer = server !== undefined && !server.issuer
+        if (dropIssuer && params.has('iss')) warnOnce('WARN_ISSUER_UNCHECKED')
         const answer = await client.authorizationCodeGrant(
           configuration,
-          callbackUrl(checks.redirectUri, params, Boolean(server && !server.issuer)),
+          callbackUrl(checks.redirectUri, params, dropIssuer),
           {
             expectedState: checks.state,
             pkceCodeVerifier: checks.codeVerifier,
@@ -322,6 +332,14 @@ function protocolFetch(
     const grantType = init.body instanceof URLSearchParams ? init.body.get('grant_type') : null
     return normaliseTokenResponse(response, { grantType, plain })
   }
+}
+
+/** The Date header is whole seconds old, so less than five of them say nothing. */
+function withClock(error: OAuthError, skew: number): OAuthError {
+  if (Math.abs(skew) < 5000) return error
+  const seconds = Math.round(Math.abs(skew) / 1000)
+  const clock = `this server's clock is ${seconds} s ${skew > 0 ? 'ahead of' : 'behind'} the provider's`
+  return new OAuthError(error.code, { detail: `${error.detail ?? ''}; ${clock}` })
 }
 
 function asUserinfoError(error: unknown): unknown {

@@ -1,10 +1,11 @@
 /// <reference types="express-session" preserve="true" />
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import session, { type SessionData, type SessionOptions, type Store } from 'express-session'
 import type { Config } from './config.ts'
 import { OAuthError } from './errors.ts'
 import { deriveKey } from './seal.ts'
 import type { Middleware, UserClaims } from './types.ts'
+import { warnOnce } from './warnings.ts'
 
 /** Who is signed in, as it stands in the visitor's session. */
 export interface LoginRecord {
@@ -75,7 +76,10 @@ export interface Sessions {
   /** Opens our own session where the app has mounted none. */
   readonly open: Middleware
   has(req: IncomingMessage): boolean
+  /** Looks once whether unchanged sessions are saved, which lets parallel requests undo each other. */
+  checkResave(req: IncomingMessage, res: ServerResponse): void
   store(req: IncomingMessage): Store
+  isInMemory(req: IncomingMessage): boolean
   login(req: IncomingMessage): LoginRecord | undefined
   /** A new session id with the app's own data and `login`; saved when it resolves. */
   begin(req: IncomingMessage, login: LoginRecord): Promise<string>
@@ -89,6 +93,8 @@ export interface Sessions {
   touch(req: IncomingMessage, now: number): void
   /** Whether the browser will get the session cookie over this connection. */
   cookieSettable(req: IncomingMessage): boolean
+  /** `Path` of the session cookie. */
+  cookiePath(req: IncomingMessage): string
   /** A short record of our own beside the visitor's sessions. */
   putRecord(req: IncomingMessage, id: string, value: unknown, ttl: number): Promise<void>
   getRecord(req: IncomingMessage, id: string): Promise<unknown>
@@ -119,6 +125,7 @@ function hardened({ baseUrl, secret, session: own, lifetime }: Config): SessionO
 export function createSessions(config: Config): Sessions {
   const timeout = config.timeout * 1000
   let own: Middleware | undefined
+  let resaveChecked = false
 
   const current = (req: SessionRequest) => {
     if (req.session) return req.session
@@ -162,7 +169,23 @@ export function createSessions(config: Config): Sessions {
       own(req, res, next)
     },
     has: (req: SessionRequest) => req.session !== undefined && req.session !== null,
+    checkResave(req: SessionRequest, res) {
+      if (resaveChecked) return
+      resaveChecked = true
+      const id = req.sessionID
+      const before = contentOf(current(req))
+      const sessions = store(req)
+      const set = sessions.set.bind(sessions)
+      sessions.set = function watched(sid, data, done) {
+        if (sid === id && contentOf(data) === before) warnOnce('WARN_SESSION_RESAVE')
+        set(sid, data, done)
+      }
+      res.once('close', () => {
+        sessions.set = set
+      })
+    },
     store,
+    isInMemory: (req) => store(req) instanceof session.MemoryStore,
     login: (req: SessionRequest) => req.session?.oauth,
     async begin(req: SessionRequest, login) {
       const previous = current(req).oauth
@@ -191,6 +214,7 @@ export function createSessions(config: Config): Sessions {
       const { secure } = current(req).cookie
       return !secure || isSecureRequest(req)
     },
+    cookiePath: (req: SessionRequest) => current(req).cookie.path ?? '/',
     async putRecord(req, id, value, ttl) {
       // Stores compute the life time of a record from its cookie.
       const expires = new Date(Date.now() + ttl)
@@ -207,6 +231,12 @@ export function createSessions(config: Config): Sessions {
       await ask(timeout, (done) => store(req).destroy(id, done))
     },
   }
+}
+
+/** What the app and we keep in a session, without the cookie that every request renews. */
+function contentOf(data: object): string {
+  const { cookie: _cookie, ...content } = data as Record<string, unknown>
+  return JSON.stringify(content)
 }
 
 /** Express answers for itself and for the proxies it was told to trust; a bare socket for itself. */

@@ -2,7 +2,7 @@
 import './node-version.mjs'
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ensureNpmPackages } from './npm-packages.mjs'
 import { ensureBuild } from './package-build.mjs'
 import { root } from './run.mjs'
@@ -14,7 +14,7 @@ ensureBuild()
 
 const jest = spawn(
   process.execPath,
-  [join(root, 'node_modules/jest/bin/jest.js'), ...process.argv.slice(2)],
+  [fileURLToPath(import.meta.resolve('jest/bin/jest')), ...process.argv.slice(2)],
   {
     cwd: root,
     stdio: 'inherit',

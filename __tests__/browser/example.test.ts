@@ -186,4 +186,12 @@ describeWithChromium('the example in a real browser', () => {
     await heading('Sign in').waitFor()
     expect(new URL(page.url()).origin).toBe(example.urls.provider)
   })
+  test('asks before a typed /logout signs anybody out, and then goes on to the provider', async () => {
+    await openAlbumsAsAda()
+    await page.goto('/logout')
+    await heading('Sign out?').waitFor()
+
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await heading('Sign out here too?').waitFor()
+  })
 })

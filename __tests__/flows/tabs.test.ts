@@ -22,7 +22,7 @@ async function startStopped(host: HostKind) {
 describe.each(hostKinds)('two tabs on %s', (host) => {
   test('that sign in at once both arrive where they were going', async () => {
     const { agent, app, provider } = closing(
-      await startJourney({ host, config: { logout: { provider: false } } }),
+      await startJourney({ host, config: { logout: { provider: false, revoke: false } } }),
     )
     // oidc-provider itself mixes up two first logins of one browser, so it knows the person already.
     await agent.visit(`${app.url}/photos`)

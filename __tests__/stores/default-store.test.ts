@@ -4,13 +4,12 @@ import connectPgSimple from 'connect-pg-simple'
 import { RedisStore } from 'connect-redis'
 import session from 'express-session'
 import { Redis } from 'ioredis'
-import { Pool } from 'pg'
 import { createClient } from 'redis'
 import { defaultTokenStore } from '../../lib/stores/default-store.ts'
 import { postgresStore } from '../../lib/stores/postgres.ts'
 import { redisStore } from '../../lib/stores/redis.ts'
 import { sessionStore } from '../../lib/stores/session-store.ts'
-import { describeWithPostgres, startPostgres } from '../support/postgres-server.ts'
+import { describeWithPostgres, openPool, startPostgres } from '../support/postgres-server.ts'
 import { describeWithRedis, startRedis } from '../support/redis-server.ts'
 import { tokenSet } from './contract.ts'
 
@@ -102,7 +101,7 @@ describe('defaultTokenStore', () => {
   describeWithPostgres('beside connect-pg-simple', () => {
     it('uses PostgreSQL through the same pool, in the same schema', async () => {
       const server = await startPostgres()
-      const pool = new Pool({ connectionString: server.connectionString })
+      const pool = openPool(server.connectionString)
       try {
         await pool.query('CREATE SCHEMA "the ""app"""')
         const PgSession = connectPgSimple(session)
@@ -129,11 +128,12 @@ describe('defaultTokenStore', () => {
 
     it('uses PostgreSQL through a pool that connect-pg-simple opened itself', async () => {
       const server = await startPostgres()
-      const pool = new Pool({ connectionString: server.connectionString })
+      const pool = openPool(server.connectionString)
       const PgSession = connectPgSimple(session)
       const sessions = new PgSession({
         conString: server.connectionString,
         pruneSessionInterval: false,
+        errorLog: () => {},
       })
       try {
         await defaultTokenStore(sessions).create('id', tokenSet())

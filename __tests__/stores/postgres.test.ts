@@ -3,24 +3,18 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import connectPgSimple from 'connect-pg-simple'
 import session from 'express-session'
-import { Client, Pool } from 'pg'
+import { Client, type Pool } from 'pg'
 import { type PostgresPool, postgresStore } from '../../lib/stores/postgres.ts'
 import { sessionStore } from '../../lib/stores/session-store.ts'
 import {
   describeWithPostgres,
+  openPool,
   type PostgresServer,
   startPostgres,
 } from '../support/postgres-server.ts'
 import { countRoundTrips } from '../support/round-trips.ts'
 import { describeTokenStore, tokenSet } from './contract.ts'
 import { describeOutage } from './outage.ts'
-
-function openPool(connectionString: string): Pool {
-  const pool = new Pool({ connectionString, max: 5 })
-  // The outage tests lose connections on purpose.
-  pool.on('error', () => {})
-  return pool
-}
 
 describeWithPostgres('with PostgreSQL', () => {
   let server: PostgresServer

@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { Pool } from 'pg'
 import { type Child, eventually, freePort, onPath, startChild } from './child-server.ts'
 import { describeWith } from './describe-with.ts'
 
@@ -67,6 +68,13 @@ export async function startPostgres(): Promise<PostgresServer> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** A pool that takes the loss of its idle connections calmly: the tests end the server under it. */
+export function openPool(connectionString: string): Pool {
+  const pool = new Pool({ connectionString, max: 5 })
+  pool.on('error', () => {})
+  return pool
 }
 
 interface User {

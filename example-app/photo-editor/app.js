@@ -5,7 +5,7 @@ import { errorHandler, oauth, requireAuth } from 'express-oauth-client'
 import { securityHeaders } from '../shared/headers.js'
 import { useViews } from '../shared/views.js'
 import { driveClient } from './drive-client.js'
-import { errorPages } from './error-pages.js'
+import { errorPages, notFound } from './error-pages.js'
 import { develop, findLook, looks } from './looks.js'
 import { profileOf } from './profile.js'
 
@@ -95,6 +95,6 @@ export function createPhotoEditor({ driveUrl, ...settings }) {
     res.render('admin', { entries })
   })
 
-  app.use(errorPages(), errorHandler())
+  app.use(notFound, errorPages(), errorHandler())
   return app
 }

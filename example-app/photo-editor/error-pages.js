@@ -2,7 +2,11 @@
 import { isOAuthError } from 'express-oauth-client'
 import { DriveError } from './drive-client.js'
 
-const notFound = {
+const nowhere = {
+  title: 'Nothing here',
+  message: 'There is no page at this address.',
+}
+const noPicture = {
   title: 'No such picture',
   message: 'The drive has no picture of this name for you.',
 }
@@ -15,6 +19,11 @@ const titles = {
   ERR_LOGIN_CANCELLED: 'Sign-in cancelled',
 }
 
+/** @type {import('express').RequestHandler} */
+export function notFound(_req, res) {
+  res.status(404).render('error', nowhere)
+}
+
 /**
  * Pages in the editor's own look for what visitors may meet. Everything else (a login that has run
  * out, an outage, requests that are not page views) is left to the package's `errorHandler()`.
@@ -25,7 +34,7 @@ export function errorPages() {
   return (error, req, res, next) => {
     if (res.headersSent || !req.get('accept')?.includes('text/html')) return next(error)
     if (error instanceof DriveError) {
-      const words = error.status === 404 ? notFound : driveDown
+      const words = error.status === 404 ? noPicture : driveDown
       return res.status(error.status === 404 ? 404 : 502).render('error', words)
     }
     if (isOAuthError(error) && error.code in titles) {

@@ -9,11 +9,12 @@ const moments = new Set(['auth_time', 'exp', 'iat', 'nbf', 'updated_at'])
  */
 export function profileOf({ auth }) {
   if (!auth) throw new TypeError('a profile needs a signed-in visitor; put requireAuth() before')
-  const { user, scope, expiresAt, provider } = auth
+  const { user, scope, accessToken, expiresAt, provider } = auth
   return {
     claims: Object.entries(user).map(([name, value]) => ({ name, value: readable(name, value) })),
     scope,
     provider,
+    live: accessToken !== undefined,
     secondsLeft: expiresAt && Math.max(0, Math.ceil((expiresAt - Date.now()) / 1000)),
   }
 }

@@ -3,13 +3,15 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { contextOf, type Mount } from '../context.ts'
 import { isOAuthError, OAuthError } from '../errors.ts'
 import { emit } from '../events.ts'
-import { queryOf } from '../navigation.ts'
+import { isNavigation, queryOf } from '../navigation.ts'
 import type { CodeGrant } from '../provider.ts'
 import { redirect } from '../redirect.ts'
 import type { LoginRecord } from '../session.ts'
 import { createTokenSet } from '../tokens/token-set.ts'
 import type { Outcome, Taken, Transaction } from '../transaction.ts'
 import type { UserClaims } from '../types.ts'
+import { warnOnce } from '../warnings.ts'
+import { hostDifference, startLogin } from './login.ts'
 import { readForm } from './read-form.ts'
 import { requireMethod } from './require-method.ts'
 
@@ -39,7 +41,7 @@ export async function callback(
 
   const taken = await takeOrWait(req, mount, state)
   if (taken.status === 'done') return continueAs(req, res, mount, taken.outcome)
-  if (taken.status !== 'pending') return withoutTransaction(req, res, mount, taken)
+  if (taken.status !== 'pending') return withoutTransaction(req, res, mount, taken, params)
 
   const { answer, transaction } = taken
   const received = answer === undefined ? params : new URLSearchParams(answer)
@@ -56,6 +58,7 @@ async function finish(one: Callback): Promise<void> {
     const sessionId = await signIn(one)
     const { returnTo } = transaction
     await mount.transactions.finish(req, res, state, { sessionId, returnTo })
+    mount.loginLoop.count(req, res)
     emit('login.completed', flow, () => ({ duration: Date.now() - started }))
     redirect(res, returnTo)
   } catch (error) {
@@ -218,6 +221,9 @@ async function storeLogin(
   }
   const sessionId = await sessions.begin(req, login)
   emit('login.session_saved', transaction.flow)
+  if (!grant.refreshToken && config.refresh !== false && grant.expiresIn) {
+    warnOnce('WARN_NO_REFRESH_TOKEN')
+  }
   // Not revoked: some providers revoke the whole grant, and with it the tokens of this login.
   if (previous) await vault.remove(previous.tokenSetId)
   return sessionId
@@ -260,7 +266,7 @@ async function park(
   const parked = await mount.transactions.park(req, state, params.toString())
   if (!parked) {
     const taken = await mount.transactions.take(req, state)
-    if (taken.status !== 'done' && taken.status !== 'taken') throw lost(taken)
+    if (taken.status !== 'done' && taken.status !== 'taken') throw lost(req, mount, taken)
   }
   redirect(res, `${mount.urls.redirectUri}?state=${encodeURIComponent(state)}`)
 }
@@ -286,27 +292,40 @@ async function continueAs(
   redirect(res, returnTo)
 }
 
-/** Somebody who is signed in has a stale address before them, not a problem. */
-function withoutTransaction(
+/**
+ * Somebody who is signed in has a stale address before them, not a problem. For anybody else the
+ * login begins again by itself, once; after that the page says what can be seen of the cause.
+ */
+async function withoutTransaction(
   req: IncomingMessage,
   res: ServerResponse,
   mount: Mount,
   taken: Taken,
-): void {
-  if (!mount.sessions.login(req)) throw lost(taken)
-  redirect(res, `${mount.urls.basePath}/`)
+  params: URLSearchParams,
+): Promise<void> {
+  const home = `${mount.urls.basePath}/`
+  if (mount.sessions.login(req)) return redirect(res, home)
+  const error = lost(req, mount, taken)
+  const answered = params.has('code') && isNavigation(req)
+  if (!answered || !mount.loginLoop.mayRestart(req, res)) throw error
+  emit('login.restarted', 'callback', () => ({
+    error: error.code,
+    facts: { detail: error.detail },
+  }))
+  await startLogin(req, res, mount, { returnTo: home })
 }
 
-function lost(taken: Taken): OAuthError {
+function lost(req: IncomingMessage, { config }: Mount, taken: Taken): OAuthError {
   if (taken.status === 'expired') {
     return new OAuthError('ERR_TRANSACTION_EXPIRED', {
       detail: `callback: this login expired ${taken.minutesAgo} min ago; a login may take 15 min`,
     })
   }
   const cookies = taken.status === 'unknown' && taken.cookies
+  const here = hostDifference(req, config.baseUrl)
   return new OAuthError('ERR_STATE_UNKNOWN', {
     detail: cookies
-      ? 'callback: the browser sent cookies, but none of this login: it began in another browser or host name, or it is over already'
-      : 'callback: the browser sent no cookie at all: cookies are blocked, or the login began on another host name or scheme than baseUrl',
+      ? `callback: the browser sent cookies, but none of this login: it began in another browser or on another host name, it is over already, or the session store has lost it (a memory store in more than one process, a restart)${here}`
+      : `callback: the browser sent no cookie at all: cookies are blocked, or the login began on another host name or scheme than baseUrl${here}`,
   })
 }

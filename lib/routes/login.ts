@@ -4,10 +4,12 @@ import { contextOf, type Mount } from '../context.ts'
 import { OAuthError } from '../errors.ts'
 import { emit } from '../events.ts'
 import { queryOf } from '../navigation.ts'
+import { printable } from '../printable.ts'
 import { redirect } from '../redirect.ts'
 import { parseReturnTo } from '../return-to.ts'
 import { scopeList } from '../tokens/token-set.ts'
 import { codeChallenge, randomValue, type Transaction } from '../transaction.ts'
+import { warnOnce } from '../warnings.ts'
 import { requireMethod } from './require-method.ts'
 
 /** What one login asks for beyond the configuration. */
@@ -47,15 +49,17 @@ export async function startLogin(
   mount: Mount,
   request: LoginRequest,
 ): Promise<void> {
-  const { config, provider, sessions, transactions } = mount
+  const { config, loginLoop, provider, sessions, transactions } = mount
   const flow = randomBytes(9).toString('base64url')
   const started = Date.now()
   emit('login.started', flow, () => ({ facts: { returnTo: request.returnTo.split('?')[0] } }))
   try {
     const outage = contextOf(req)?.outage
     if (outage) throw outage
-    requireSettableCookie(req, mount)
+    if (loginLoop.isLooping(req)) throw loop()
     sessions.store(req)
+    requireSettableCookie(req, mount)
+    if (hostDifference(req, config.baseUrl)) warnOnce('WARN_HOST_DIFFERS')
     // Asked first, so that nothing is stored while the provider is down.
     const scope = config.scope ?? (await provider.defaultScope())
     const transaction = newTransaction(mount, request, scope, flow)
@@ -127,9 +131,30 @@ function parametersOf(
   }
 }
 
+const loop = () =>
+  new OAuthError('ERR_LOGIN_LOOP', {
+    detail:
+      'login: this browser has finished several logins within a minute and is still not signed in. Either it does not keep the session cookie (see the attributes of Set-Cookie on the answer of the callback), the session store loses the session (a memory store in more than one process), or requireAuth() demands what the provider does not give',
+  })
+
+/** What the request says about where it was sent, if that is not where the app says it lives. */
+export function hostDifference(req: IncomingMessage, baseUrl: URL): string {
+  const forwarded = req.headers['x-forwarded-host']
+  const host = String(forwarded ?? req.headers.host ?? baseUrl.host)
+  return host === baseUrl.host
+    ? ''
+    : `; this request came to the host '${printable(host, 100)}', and baseUrl says '${baseUrl.host}'`
+}
+
 /** Better here than after the sign-in, when the browser comes back without the cookie. */
-function requireSettableCookie(req: IncomingMessage, { config, sessions }: Mount): void {
-  if (!sessions.has(req) || sessions.cookieSettable(req)) return
+function requireSettableCookie(req: IncomingMessage, { config, sessions, urls }: Mount): void {
+  const path = sessions.cookiePath(req)
+  if (!urls.redirectUri.slice(urls.origin.length).startsWith(path)) {
+    throw new OAuthError('ERR_SESSION_COOKIE_NOT_SETTABLE', {
+      detail: `the session cookie has the path '${path}', so browsers do not send it to ${urls.redirectUri}; write cookie: { path: '/' }`,
+    })
+  }
+  if (sessions.cookieSettable(req)) return
   const proto = req.headers['x-forwarded-proto']
   throw new OAuthError('ERR_SESSION_COOKIE_NOT_SETTABLE', {
     detail: proto

@@ -76,12 +76,15 @@ function nodeRedisRunner(client: NodeRedisClient, timeout: number): RunScript {
   }
 }
 
-/** Without it, what timed out while disconnected would stay queued and run after the reconnect. */
+/**
+ * Without it, what timed out while disconnected would stay queued and run after the reconnect. It
+ * comes after the store's own limit, whose error says more.
+ */
 function withCommandTimeout(client: NodeRedisClient, timeout: number): NodeRedisClient {
   if (!('withCommandOptions' in client)) return client
   const { withCommandOptions } = client
   if (typeof withCommandOptions !== 'function') return client
-  return withCommandOptions.call(client, { timeout }) as NodeRedisClient
+  return withCommandOptions.call(client, { timeout: timeout + 1 }) as NodeRedisClient
 }
 
 function ioRedisRunner(client: IoRedisClient): RunScript {

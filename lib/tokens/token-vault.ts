@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { OAuthError } from '../errors.ts'
 import { emit } from '../events.ts'
 import { createSealer } from '../seal.ts'
+import { warnOnce } from '../warnings.ts'
 import type { TokenSet } from './token-set.ts'
 import type { ReplaceResult, StoredTokenSet, TokenStore } from './token-store.ts'
 
@@ -91,23 +92,12 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
     }
     const opened = sealer.open(id, record.sealed)
     if (!opened) {
-      warnUnreadable()
+      warnOnce('WARN_TOKEN_SET_UNREADABLE')
       return undefined
     }
     const tokenSet = { ...opened, version: record.version }
     remember(id, tokenSet, record)
     return tokenSet
-  }
-
-  let warned = false
-  const warnUnreadable = () => {
-    if (warned) return
-    warned = true
-    emit('warning', 'store', () => ({ facts: { warning: 'WARN_TOKEN_SET_UNREADABLE' } }))
-    process.emitWarning(
-      "A stored token set could not be opened, so that visitor has to sign in again. If 'secret' was changed, keep the old one as the second entry: secret: [new, old].",
-      { code: 'WARN_TOKEN_SET_UNREADABLE' },
-    )
   }
 
   const recordOf = (id: string, tokenSet: TokenSet, keys: Partial<StoredTokenSet>) => ({
