@@ -219,7 +219,7 @@ const schema = v.strictObject({
     v.strictObject({
       provider: v.optional(flag, true),
       revoke: v.optional(flag, true),
-      returnTo: v.optional(v.string("a path such as '/', or an absolute URL"), '/'),
+      returnTo: v.optional(v.string("a path such as '/goodbye', or an absolute URL")),
     }),
     {},
   ),

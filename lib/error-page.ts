@@ -22,10 +22,11 @@ a.button.quiet { background: transparent; color: var(--act) }
 code { font-family: ui-monospace, monospace }
 `
 
+// No form-action: browsers apply it to the redirects after a form too, and the one on the page that
+// asks before signing out leads on to the provider.
 const contentSecurityPolicy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
-  "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
 ].join('; ')

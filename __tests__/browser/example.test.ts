@@ -22,8 +22,8 @@ describeWithChromium('the example in a real browser', () => {
   })
 
   afterAll(async () => {
-    await browser.close()
-    await example.close()
+    await browser?.close()
+    await example?.close()
   })
 
   beforeEach(async () => {
@@ -38,7 +38,7 @@ describeWithChromium('the example in a real browser', () => {
   })
 
   afterEach(async () => {
-    await context.close()
+    await context?.close()
     if (blocked.length > 0) throw new Error(blocked.join('\n'))
   })
 
@@ -193,5 +193,6 @@ describeWithChromium('the example in a real browser', () => {
 
     await page.getByRole('button', { name: 'Sign out' }).click()
     await heading('Sign out here too?').waitFor()
+    expect(new URL(page.url()).origin).toBe(example.urls.provider)
   })
 })

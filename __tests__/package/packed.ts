@@ -1,4 +1,5 @@
 import { execFile, type ExecFileOptions } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -7,12 +8,18 @@ import { fileURLToPath } from 'node:url'
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
 interface Manifest {
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
   readonly devDependencies: Readonly<Record<string, string>>
-  readonly files: readonly string[]
 }
 
 export async function readManifest(): Promise<Manifest> {
   return JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+}
+
+/** Names of development dependencies with the versions that this repository is tested with. */
+export async function pinned(...names: string[]): Promise<string[]> {
+  const { devDependencies } = await readManifest()
+  return names.map((name) => `${name}@${devDependencies[name]}`)
 }
 
 /** Runs a command and returns what it printed; a failure carries all of it. */
@@ -43,7 +50,7 @@ export async function pack(into: string): Promise<string> {
   const published = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs']
   const built = ['lib', 'scripts', 'tsconfig.json', 'tsconfig.build.json']
   await mkdir(copy)
-  for (const name of [...published, ...built]) {
+  for (const name of [...published, ...built].filter((each) => existsSync(join(root, each)))) {
     await cp(join(root, name), join(copy, name), { recursive: true })
   }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction')

@@ -19,7 +19,7 @@ const titles = {
   ERR_LOGIN_CANCELLED: 'Sign-in cancelled',
 }
 
-/** @type {import('express').RequestHandler} */
+/** @param {import('express').Request} _req @param {import('express').Response} res */
 export function notFound(_req, res) {
   res.status(404).render('error', nowhere)
 }

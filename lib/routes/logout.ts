@@ -49,7 +49,9 @@ function confirm(res: ServerResponse, { urls }: Mount): void {
   )
 }
 
-const returnUrl = ({ config }: Mount): URL => new URL(config.logout.returnTo, config.baseUrl)
+/** The app's start page unless the app says otherwise. */
+const returnUrl = ({ config, urls }: Mount): URL =>
+  new URL(config.logout.returnTo ?? `${urls.basePath}/`, config.baseUrl)
 
 async function signOut(
   req: IncomingMessage,

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { installNodeLines, nodeLines, nodeOfLine } from './node-lines.ts'
+import { makeProject, pack, run, temporaryFolder } from './packed.ts'
+
+const exported = [
+  'OAuthError',
+  'errorCodes',
+  'errorHandler',
+  'eventNames',
+  'isOAuthError',
+  'memoryStore',
+  'oauth',
+  'requireAuth',
+  'sessionStore',
+]
+
+// Nothing listens on port 1: what a refused connection becomes differs inside and outside of Jest.
+const scenario = `
+exports.scenario = async ({ oauth }) => {
+  const { createServer } = require('node:http')
+  const { once } = require('node:events')
+  const middleware = oauth({
+    issuer: 'http://127.0.0.1:1',
+    clientId: 'app',
+    clientSecret: 'client-secret',
+    baseUrl: 'http://127.0.0.1',
+    secret: 'a-secret-that-is-long-enough-for-the-library',
+  })
+  const server = createServer((req, res) => {
+    middleware(req, res, (error) => {
+      if (error) res.statusCode = error.status
+      res.end(error ? error.code : String(req.auth))
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const answers = []
+  for (const path of ['/', '/login']) {
+    const answer = await fetch('http://127.0.0.1:' + server.address().port + path)
+    answers.push({ status: answer.status, text: await answer.text() })
+  }
+  server.close()
+  await middleware.close()
+  return answers
+}
+`
+const report = (load: string): string => `
+${load}.then(async (all) => {
+  const { scenario } = require('./scenario.cjs')
+  console.log(JSON.stringify({ node: process.version, names: Object.keys(all).sort(), answers: await scenario(all) }))
+})
+`
+
+describe('the built package, outside of Jest', () => {
+  let folder: string
+
+  beforeAll(async () => {
+    folder = await temporaryFolder('package-runtime')
+    const files = {
+      'scenario.cjs': scenario,
+      'require.cjs': report(`Promise.resolve(require('express-oauth-client'))`),
+      'import.cjs': report(`import('express-oauth-client')`),
+    }
+    await Promise.all([
+      installNodeLines(),
+      makeProject(join(folder, 'app'), files, [await pack(folder)]),
+    ])
+  }, 300_000)
+
+  afterAll(() => rm(folder, { recursive: true }))
+
+  describe.each(nodeLines)('on Node %s', (line) => {
+    it.each(['require', 'import'])('works through %s', async (way) => {
+      const printed = await run(nodeOfLine(line), [`${way}.cjs`], { cwd: join(folder, 'app') })
+      const { node, names, answers } = JSON.parse(printed)
+      expect(`${node}.`).toMatch(new RegExp(`^v${line.replace('.', '\\.')}\\.`))
+      expect(names).toEqual(exported)
+      expect(answers).toEqual([
+        { status: 200, text: 'undefined' },
+        { status: 503, text: 'ERR_PROVIDER_UNAVAILABLE' },
+      ])
+    })
+  })
+})
