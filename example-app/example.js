@@ -10,7 +10,12 @@ import { listen } from './shared/listen.js'
  *
  * @param {import('./settings.js').ExampleSettings} settings
  */
-export async function startExample({ ports = {}, accessTokenTtl = 20, ownProvider } = {}) {
+export async function startExample({
+  ports = {},
+  accessTokenTtl = 20,
+  ownAppUrl = 'http://localhost:4000',
+  ownProvider,
+} = {}) {
   /** @type {Awaited<ReturnType<typeof listen>>[]} */
   const open = []
   const close = async () => void (await Promise.all(open.map((server) => server.close())))
@@ -45,7 +50,7 @@ export async function startExample({ ports = {}, accessTokenTtl = 20, ownProvide
           port: ports.provider ?? 0,
           variable: 'PROVIDER_PORT',
         }),
-        { editorUrl: editor.url, driveUrl: drive.url, accessTokenTtl },
+        { editorUrl: editor.url, driveUrl: drive.url, ownAppUrl, accessTokenTtl },
       ))
 
     const { issuer, audience = drive.url, ...client } = provider
@@ -66,28 +71,48 @@ export async function startExample({ ports = {}, accessTokenTtl = 20, ownProvide
   }
 }
 
+/** What the first code of the package's README signs in as; good for nothing but this provider. */
+const ownApp = {
+  id: 'my-app',
+  secret: 'a-secret-that-is-good-for-the-local-example-only',
+  name: 'your own app',
+}
+
+/**
+ * @param {string} url
+ * @param {{ id: string, secret: string, name: string }} client
+ * @returns {import('oidc-provider').ClientMetadata}
+ */
+function clientOf(url, { id, secret, name }) {
+  return {
+    client_id: id,
+    client_secret: secret,
+    client_name: name,
+    redirect_uris: [`${url}/callback`],
+    post_logout_redirect_uris: [`${url}/`],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+  }
+}
+
 /**
  * @param {Awaited<ReturnType<typeof listen>>} server
- * @param {{ editorUrl: string, driveUrl: string, accessTokenTtl: number }} settings
+ * @param {{ editorUrl: string, driveUrl: string, ownAppUrl: string, accessTokenTtl: number }} settings
  * @returns {Promise<import('./settings.js').OwnProvider>}
  */
-async function startLocalProvider(server, { editorUrl, driveUrl, accessTokenTtl }) {
+async function startLocalProvider(server, { editorUrl, driveUrl, ownAppUrl, accessTokenTtl }) {
   const clientId = 'photo-editor'
   const clientSecret = randomBytes(32).toString('base64url')
   const app = await createProvider({
     issuer: server.url,
     clientUrl: editorUrl,
+    ownAppUrl,
     drive: driveUrl,
     accessTokenTtl,
-    client: {
-      client_id: clientId,
-      client_secret: clientSecret,
-      client_name: 'Darkroom',
-      redirect_uris: [`${editorUrl}/callback`],
-      post_logout_redirect_uris: [`${editorUrl}/`],
-      grant_types: ['authorization_code', 'refresh_token'],
-      response_types: ['code'],
-    },
+    clients: [
+      clientOf(editorUrl, { id: clientId, secret: clientSecret, name: 'Darkroom' }),
+      clientOf(ownAppUrl, ownApp),
+    ],
   })
   server.serve(app)
   return {

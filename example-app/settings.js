@@ -19,7 +19,13 @@
  * @property {string | undefined} audience what access tokens for the drive carry as `aud`
  */
 
-/** @typedef {{ ports?: Ports, accessTokenTtl?: number, ownProvider?: OwnProvider }} ExampleSettings */
+/**
+ * @typedef {object} ExampleSettings
+ * @property {Ports} [ports]
+ * @property {number} [accessTokenTtl] seconds
+ * @property {string} [ownAppUrl] where an app of yours may sign in as the client `my-app`
+ * @property {OwnProvider} [ownProvider]
+ */
 
 /** @param {NodeJS.ProcessEnv} env @returns {ExampleSettings} */
 export function readSettings(env) {
@@ -31,6 +37,7 @@ export function readSettings(env) {
       provider: whole(env, 'PROVIDER_PORT', 3002, 0, 65_535),
     },
     accessTokenTtl: whole(env, 'ACCESS_TOKEN_TTL', 20, 1, 86_400),
+    ...(env['OWN_APP_URL'] && { ownAppUrl: env['OWN_APP_URL'] }),
     ...(ownProvider && { ownProvider }),
   }
 }

@@ -3,6 +3,8 @@ import { inspect } from 'node:util'
 import type { Refresher } from './context.ts'
 import { OAuthError } from './errors.ts'
 import { emit } from './events.ts'
+import { digestOf, shapeOf } from './mask.ts'
+import { reasonOf } from './provider-http.ts'
 import { isSecureOrLoopback } from './secure-url.ts'
 import type { LoginRecord } from './session.ts'
 import {
@@ -23,6 +25,8 @@ export interface AuthSource {
   readonly refresher: Refresher
   readonly outage: OAuthError | undefined
   readonly fetch: Fetch | undefined
+  /** Called when something is read that makes the answer a personal one. */
+  readonly onRead: () => void
 }
 
 /** `req.auth`: what a handler may see and do; the refresh token is not among it. */
@@ -41,6 +45,7 @@ class SignedIn implements Auth {
   }
 
   get user(): UserClaims {
+    this.#source.onRead()
     return this.#source.login.user
   }
 
@@ -108,7 +113,9 @@ class SignedIn implements Auth {
   ): Promise<Response | undefined> {
     const token = await this.#accessToken({ ...request, force: true }).catch(() => undefined)
     if (!token || token.value === refused.value) return undefined
-    emit('api.retried', flow, () => ({ facts: { origin: target.origin } }))
+    emit('api.retried', flow, () => ({
+      facts: { origin: target.origin, refused: shapeOf(refused.value) },
+    }))
     return this.#send(target, init, token, flow)
   }
 
@@ -117,7 +124,13 @@ class SignedIn implements Auth {
     headers.set('authorization', `Bearer ${token.value}`)
     const started = Date.now()
     const facts = { origin: target.origin, path: target.pathname, method: init.method ?? 'GET' }
-    emit('api.requested', flow, () => ({ facts }))
+    emit('api.requested', flow, () => ({
+      facts: {
+        ...facts,
+        tokenSet: digestOf(this.#source.login.tokenSetId),
+        parameters: [`authorization: Bearer ${shapeOf(token.value)}`],
+      },
+    }))
     try {
       const answer = await (this.#source.fetch ?? globalThis.fetch)(target, { ...init, headers })
       emit('api.completed', flow, () => ({
@@ -126,7 +139,10 @@ class SignedIn implements Auth {
       }))
       return answer
     } catch (error) {
-      emit('api.failed', flow, () => ({ duration: Date.now() - started, facts }))
+      emit('api.failed', flow, () => ({
+        duration: Date.now() - started,
+        facts: { ...facts, detail: `no answer: ${reasonOf(error)}` },
+      }))
       throw error
     }
   }

@@ -39,9 +39,13 @@ const flag = v.boolean('true or false')
 const callable = <T>(expectation: string) =>
   v.custom<T>((value) => typeof value === 'function', expectation)
 
+const texts = (expectation: string) => v.array(v.string(expectation), expectation)
+
+const routeMessage = "a path such as '/login': a slash, then letters, digits, - . _ ~ /"
 const route = v.pipe(
-  v.string("a path such as '/login'"),
-  v.regex(/^\/[\w\-./~]+$/, "a path such as '/login': a slash, then letters, digits, - . _ ~ /"),
+  v.string(routeMessage),
+  // Browsers resolve dot segments and repeated slashes, so such a route would never be asked for.
+  v.regex(/^(?:\/(?!\.{1,2}(?:\/|$))[\w\-.~]+)+\/?$/, routeMessage),
 )
 
 const absoluteUrl = (expectation: string) =>
@@ -49,9 +53,10 @@ const absoluteUrl = (expectation: string) =>
     v.union([v.string(), v.instance(URL)], expectation),
     v.check((value) => URL.canParse(String(value)), expectation),
     v.transform((value) => new URL(value)),
+    v.check((url) => url.protocol === 'https:' || url.protocol === 'http:', expectation),
     v.check(
-      (url) => (url.protocol === 'https:' || url.protocol === 'http:') && !url.username,
-      expectation,
+      ({ protocol, username, password }) => !/^https?:/.test(protocol) || !(username || password),
+      `${expectation}, without user and password`,
     ),
   )
 
@@ -59,24 +64,26 @@ const endpoint = absoluteUrl("an absolute URL such as 'https://idp.example.com/t
 const secretMessage =
   'a random text of at least 32 characters, or a list of them, newest first; make one with: node -p "crypto.randomBytes(32).toString(\'base64url\')"'
 const secret = v.pipe(v.string(secretMessage), v.minLength(32, secretMessage))
+const returnToMessage = "a path such as '/goodbye', or an absolute URL"
+const scopeMessage = "a text such as 'openid profile' or a list such as ['openid', 'profile']"
 const scope = v.pipe(
-  v.union(
-    [v.string(), v.array(v.string())],
-    "a text such as 'openid profile' or a list such as ['openid', 'profile']",
-  ),
+  v.union([v.string(), texts(scopeMessage)], scopeMessage),
   v.transform((value) => (typeof value === 'string' ? value.split(/[\s,]+/) : value)),
   v.transform((list) => list.filter(Boolean)),
 )
 
-const server = v.strictObject({
-  issuer: v.optional(text("the server's issuer identifier, when it has one (RFC 9207)")),
-  authorizationEndpoint: endpoint,
-  tokenEndpoint: endpoint,
-  userinfoEndpoint: v.optional(endpoint),
-  revocationEndpoint: v.optional(endpoint),
-  endSessionEndpoint: v.optional(endpoint),
-  jwksUri: v.optional(endpoint),
-})
+const server = v.strictObject(
+  {
+    issuer: v.optional(text("the server's issuer identifier, when it has one (RFC 9207)")),
+    authorizationEndpoint: endpoint,
+    tokenEndpoint: endpoint,
+    userinfoEndpoint: v.optional(endpoint),
+    revocationEndpoint: v.optional(endpoint),
+    endSessionEndpoint: v.optional(endpoint),
+    jwksUri: v.optional(endpoint),
+  },
+  'an object such as { authorizationEndpoint, tokenEndpoint }',
+)
 
 /** A pending login's answer to the app: what was found out about the person. */
 export interface LoginDetails {
@@ -104,7 +111,8 @@ export type AuthorizationParams =
   | Readonly<Record<string, string>>
   | ((req: IncomingMessage) => Readonly<Record<string, string>>)
 
-const schema = v.strictObject({
+/** Every option; `docs/configuration.md` is held to it by a test. */
+export const optionsSchema = v.strictObject({
   issuer: v.optional(absoluteUrl("an absolute URL such as 'https://idp.example.com'")),
   server: v.optional(server),
   clientId: text('the client identifier that the provider gave this app'),
@@ -146,7 +154,7 @@ const schema = v.strictObject({
   authorizationParams: v.optional(
     v.union(
       [
-        v.record(v.string(), v.string()),
+        v.record(v.string(), v.string('a text')),
         callable<(req: IncomingMessage) => Readonly<Record<string, string>>>('a function'),
       ],
       "an object of texts such as { audience: 'https://api.example.com' }, or a function of the request that returns one",
@@ -158,19 +166,23 @@ const schema = v.strictObject({
   prompt: v.optional(text("a text such as 'login', 'consent' or 'select_account'")),
   userinfo: v.optional(v.union([v.literal('auto'), flag], "'auto', true or false"), 'auto'),
   routes: v.optional(
-    v.strictObject({
-      login: v.optional(route, '/login'),
-      callback: v.optional(route, '/callback'),
-      logout: v.optional(route, '/logout'),
-    }),
+    v.strictObject(
+      {
+        login: v.optional(route, '/login'),
+        callback: v.optional(route, '/callback'),
+        logout: v.optional(route, '/logout'),
+      },
+      "an object of paths such as { login: '/login' }",
+    ),
     {},
   ),
   loginParams: v.optional(
     v.array(
       v.picklist(
         ['login_hint', 'ui_locales', 'prompt'],
-        "a list of 'login_hint', 'ui_locales' and 'prompt'",
+        "one of 'login_hint', 'ui_locales' and 'prompt'",
       ),
+      "a list of 'login_hint', 'ui_locales' and 'prompt'",
     ),
     [],
   ),
@@ -182,11 +194,14 @@ const schema = v.strictObject({
     {},
   ),
   lifetime: v.optional(
-    v.strictObject({
-      absolute: v.optional(seconds('a number of seconds'), 7 * 24 * 3600),
-      idle: v.optional(seconds('a number of seconds'), 24 * 3600),
-      countsAsActivity: v.optional(callable<(req: IncomingMessage) => boolean>('a function')),
-    }),
+    v.strictObject(
+      {
+        absolute: v.optional(seconds('a number of seconds'), 7 * 24 * 3600),
+        idle: v.optional(seconds('a number of seconds'), 24 * 3600),
+        countsAsActivity: v.optional(callable<(req: IncomingMessage) => boolean>('a function')),
+      },
+      'an object such as { absolute: 604800, idle: 86400 }',
+    ),
     {},
   ),
   tokenStore: v.optional(
@@ -196,10 +211,13 @@ const schema = v.strictObject({
     ),
   ),
   cache: v.optional(
-    v.strictObject({
-      maxEntries: v.optional(seconds('a number of token sets'), 1000),
-      ttl: v.optional(seconds('a number of seconds'), 10),
-    }),
+    v.strictObject(
+      {
+        maxEntries: v.optional(seconds('a number of token sets'), 1000),
+        ttl: v.optional(seconds('a number of seconds'), 10),
+      },
+      'an object such as { maxEntries: 1000, ttl: 10 }',
+    ),
     {},
   ),
   refresh: v.optional(
@@ -216,11 +234,19 @@ const schema = v.strictObject({
     {},
   ),
   logout: v.optional(
-    v.strictObject({
-      provider: v.optional(flag, true),
-      revoke: v.optional(flag, true),
-      returnTo: v.optional(v.string("a path such as '/goodbye', or an absolute URL")),
-    }),
+    v.strictObject(
+      {
+        provider: v.optional(flag, true),
+        revoke: v.optional(flag, true),
+        returnTo: v.optional(
+          v.pipe(
+            v.string(returnToMessage),
+            v.regex(/^(?:\/(?![/\\])|https?:\/\/)\S*$/i, returnToMessage),
+          ),
+        ),
+      },
+      "an object such as { provider: false, returnTo: '/goodbye' }",
+    ),
     {},
   ),
   clockTolerance: v.optional(seconds('a number of seconds'), 30),
@@ -240,26 +266,24 @@ const schema = v.strictObject({
 })
 
 /** What `oauth()` takes; `docs/configuration.md` describes every option. */
-export type OAuthOptions = Partial<v.InferInput<typeof schema>>
+export type OAuthOptions = Partial<v.InferInput<typeof optionsSchema>>
 
 /** The checked configuration with every default filled in. */
-export type Config = Readonly<v.InferOutput<typeof schema>>
+export type Config = Readonly<v.InferOutput<typeof optionsSchema>>
 
 type Received = Record<string, unknown>
 
 function fromEnvironment(options: Received): Received {
   const result = { ...options }
   for (const [option, variable] of Object.entries(environment)) {
-    const value = process.env[variable]
-    if (result[option] !== undefined || !value) continue
     if (option === 'issuer' && result['server'] !== undefined) continue
-    result[option] = value
+    result[option] ??= process.env[variable] || undefined
   }
   return result
 }
 
 function suggestion(key: string, known: readonly string[]): string {
-  const alias = aliases[key]
+  const alias = Object.hasOwn(aliases, key) ? aliases[key] : undefined
   if (alias) return `did you mean ${alias}?`
   const plain = (name: string) => name.replaceAll(/[_-]/g, '').toLowerCase()
   const scored = known.map((name) => ({ name, distance: leven(plain(name), plain(key)) }))
@@ -268,30 +292,39 @@ function suggestion(key: string, known: readonly string[]): string {
   return `known here: ${known.join(', ')}`
 }
 
+const withoutUser = (url: string): string => url.replace(/\/\/[^/]*@/, '//')
+
 function shown(path: string, value: unknown): string {
   if (value === undefined) return 'nothing'
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'object' || typeof value === 'function') return `a ${typeof value}`
+  if (value instanceof URL) return `'${withoutUser(value.href)}'`
+  if (typeof value === 'object') return 'an object'
+  if (typeof value === 'function') return 'a function'
   const hidden = confidential.has(path.split('.')[0] ?? '')
   if (typeof value === 'string') {
-    return hidden ? `a text of ${value.length} characters` : `'${value.slice(0, 80)}'`
+    return hidden ? `a text of ${value.length} characters` : `'${withoutUser(value).slice(0, 80)}'`
   }
   return hidden ? `a ${typeof value}` : `${value as number | boolean}`
 }
 
-/** The keys that the schema has at `path`, for "did you mean". */
-function keysAt(path: readonly string[]): string[] {
-  const entries: Record<string, readonly string[]> = {
-    '': Object.keys(schema.entries),
-    server: Object.keys(server.entries),
-    routes: ['login', 'callback', 'logout'],
-    lifetime: ['absolute', 'idle', 'countsAsActivity'],
-    cache: ['maxEntries', 'ttl'],
-    refresh: ['softWindow', 'lease'],
-    logout: ['provider', 'revoke', 'returnTo'],
-  }
-  return [...(entries[path.join('.')] ?? [])]
+/** What is read of a schema, whatever it is wrapped in, to name its keys and what they take. */
+interface SchemaNode {
+  readonly entries?: Readonly<Record<string, SchemaNode>>
+  readonly wrapped?: SchemaNode
+  readonly options?: readonly (SchemaNode | string)[]
+  readonly message?: unknown
+}
+
+function entriesOf({ entries, wrapped, options = [] }: SchemaNode): SchemaNode['entries'] {
+  const inside = [wrapped, ...options].filter((one) => typeof one === 'object')
+  return entries ?? inside.map(entriesOf).find(Boolean)
+}
+
+function nodeAt(path: readonly string[]): SchemaNode {
+  let node: SchemaNode = optionsSchema
+  for (const key of path) node = entriesOf(node)?.[key] ?? {}
+  return node
 }
 
 function describe(issue: v.BaseIssue<unknown>): string {
@@ -301,13 +334,15 @@ function describe(issue: v.BaseIssue<unknown>): string {
   const path = (issue.path ?? []).map((item) => String(item.key))
   const option = path.join('.')
   if (issue.type === 'strict_object' && issue.expected === 'never') {
-    return `unknown option '${option}': ${suggestion(path.at(-1) ?? '', keysAt(path.slice(0, -1)))}`
+    const known = Object.keys(entriesOf(nodeAt(path.slice(0, -1))) ?? {})
+    return `unknown option '${option}': ${suggestion(path.at(-1) ?? '', known)}`
   }
   const variable = environment[option as keyof typeof environment]
   const source = variable ? ` (or the environment variable ${variable})` : ''
   if (!option) return issue.message
-  const wanted =
-    issue.type === 'strict_object' && issue.input === undefined ? `a value` : issue.message
+  // The object reports a key that is missing; what belongs there stands in the schema of the key.
+  const missing = issue.type === 'strict_object' && issue.input === undefined
+  const wanted = missing ? String(nodeAt(path).message) : issue.message
   return `option '${option}'${source} must be ${wanted}; received ${shown(option, issue.input)}`
 }
 
@@ -322,24 +357,22 @@ function fail(problems: readonly string[]): never {
   throw new OAuthError('ERR_CONFIG_INVALID', { detail: `oauth():${list}` })
 }
 
+function missingProvider({ issuer, server: endpoints }: Received): string[] {
+  if (issuer !== undefined || endpoints !== undefined) return []
+  return [
+    "option 'issuer' (or the environment variable OAUTH_ISSUER) must be an absolute URL such as 'https://idp.example.com'; received nothing. A server without discovery takes 'server' instead",
+  ]
+}
+
 function crossChecks(config: Config): string[] {
   const problems: string[] = []
-  if (!config.issuer && !config.server) {
-    problems.push(
-      "option 'issuer' (or the environment variable OAUTH_ISSUER) must be an absolute URL such as 'https://idp.example.com'; received nothing. A server without discovery takes 'server' instead",
-    )
-  }
   if (config.issuer && config.server) {
     problems.push(
       "options 'issuer' and 'server' exclude one another; keep 'issuer' if the provider has discovery",
     )
   }
-  const insecure = [
-    config.issuer,
-    config.server?.authorizationEndpoint,
-    config.server?.tokenEndpoint,
-  ]
-    .filter((url) => url !== undefined)
+  const insecure = [config.issuer, ...Object.values(config.server ?? {})]
+    .filter((url) => url instanceof URL)
     .find((url) => !isSecureOrLoopback(url))
   if (insecure && !config.dangerouslyAllowInsecureIssuer) {
     problems.push(
@@ -358,13 +391,24 @@ function crossChecks(config: Config): string[] {
   return problems
 }
 
+/** Not `session` and `tokenStore`, which hold objects of the app. */
+const ownParts = ['secret', 'server', 'routes', 'lifetime', 'cache', 'refresh', 'logout'] as const
+
+function frozen(config: Config): Config {
+  for (const name of ownParts) Object.freeze(config[name])
+  return Object.freeze(config)
+}
+
 /** Checks what the app wrote and what the environment adds, and fills in the defaults. */
 export function readConfig(options: OAuthOptions): Config {
-  const result = v.safeParse(schema, fromEnvironment(options))
-  if (!result.success) fail([...new Set(result.issues.map(describe))])
-  const problems = crossChecks(result.output)
-  if (problems.length > 0) fail(problems)
-  return Object.freeze(result.output)
+  const received = fromEnvironment(options)
+  const result = v.safeParse(optionsSchema, received)
+  const problems = [
+    ...missingProvider(received),
+    ...(result.success ? crossChecks(result.output) : result.issues.map(describe)),
+  ]
+  if (!result.success || problems.length > 0) fail([...new Set(problems)])
+  return frozen(result.output)
 }
 
 /** Whether what helps a developer may be shown to whoever looks. */

@@ -58,7 +58,7 @@ export function createIdTokenVerifier({
   const load = async (): Promise<CompactVerifyGetKey> => {
     if (!jwksUri) throw invalid("the provider's metadata has no jwks_uri to verify signatures with")
     const started = Date.now()
-    emit('jwks.requested', 'keys')
+    emit('jwks.requested', 'keys', () => ({ facts: { endpoint: jwksUri } }))
     try {
       const response = await fetch(jwksUri, { headers: { accept: 'application/json' } })
       if (response.status !== 200) {
@@ -68,11 +68,18 @@ export function createIdTokenVerifier({
         })
       }
       const keys = createLocalJWKSet((await response.json()) as JSONWebKeySet)
-      emit('jwks.completed', 'keys', () => ({ duration: Date.now() - started }))
+      emit('jwks.completed', 'keys', () => ({
+        duration: Date.now() - started,
+        facts: { endpoint: jwksUri },
+      }))
       return keys
     } catch (error) {
       const failure = translateProviderError(error, 'keys')
-      emit('jwks.failed', 'keys', () => ({ duration: Date.now() - started, error: failure.code }))
+      emit('jwks.failed', 'keys', () => ({
+        duration: Date.now() - started,
+        error: failure.code,
+        facts: { endpoint: jwksUri, detail: failure.detail },
+      }))
       throw failure
     }
   }

@@ -1,7 +1,8 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAuth } from './auth.ts'
 import type { Config } from './config.ts'
 import { setContext, type Mount } from './context.ts'
+import { forbidStoring } from './error-page.ts'
 import { isOAuthError, type OAuthError } from './errors.ts'
 import type { LoginRecord } from './session.ts'
 import { softWindowOf } from './tokens/refresh.ts'
@@ -18,14 +19,20 @@ export type MountedRequest = IncomingMessage & {
 const salt = Math.floor(Math.random() * 64)
 
 /** Puts `req.auth` on the request of a signed-in visitor: at once where nothing has to be awaited. */
-export function identify(mount: Mount, req: MountedRequest, next: Next, login: LoginRecord): void {
+export function identify(
+  mount: Mount,
+  req: MountedRequest,
+  res: ServerResponse,
+  next: Next,
+  login: LoginRecord,
+): void {
   const now = Date.now()
   const ready = mount.tokens(req).vault.peek(login.tokenSetId)
   if (ready && isAlive(login, mount.config, now) && isUsable(mount, req, login, ready, now)) {
-    attach(mount, req, login, ready, undefined)
+    attach(mount, req, res, login, ready, undefined)
     return next()
   }
-  load(mount, req, login, now).then(() => next(), next)
+  load(mount, req, res, login, now).then(() => next(), next)
 }
 
 /** Records that nobody is signed in, or that nobody can say. */
@@ -38,7 +45,7 @@ export async function authenticate(mount: Mount, req: IncomingMessage): Promise<
   const login = mount.sessions.login(req)
   if (!login || !isAlive(login, mount.config, Date.now())) return undefined
   const tokenSet = await mount.tokens(req).vault.read(login.tokenSetId)
-  return tokenSet && authOf(mount, req, login, tokenSet, undefined)
+  return tokenSet && authOf(mount, req, login, tokenSet, undefined, () => undefined)
 }
 
 function mountPathOf({ baseUrl, originalUrl, url = '/' }: MountedRequest): string {
@@ -76,6 +83,7 @@ function isUsable(
 async function load(
   mount: Mount,
   req: MountedRequest,
+  res: ServerResponse,
   login: LoginRecord,
   now: number,
 ): Promise<void> {
@@ -86,13 +94,13 @@ async function load(
     if (tokenSet && !isUsable(mount, req, login, tokenSet, now)) {
       tokenSet = await refreshed(mount, req, login, tokenSet)
     }
-    if (tokenSet) return attach(mount, req, login, tokenSet, undefined)
+    if (tokenSet) return attach(mount, req, res, login, tokenSet, undefined)
     mount.sessions.forget(req)
     anonymous(mount, req, undefined)
   } catch (error) {
     if (!isOAuthError(error)) throw error
     // Nobody is signed out by an outage; pages that need a login answer 503 until it is over.
-    attach(mount, req, login, undefined, error)
+    attach(mount, req, res, login, undefined, error)
   }
 }
 
@@ -119,22 +127,29 @@ function authOf(
   login: LoginRecord,
   tokenSet: TokenSet | undefined,
   outage: OAuthError | undefined,
+  onRead: () => void,
 ): Auth {
   const { refresher } = mount.tokens(req)
-  return createAuth({ login, tokenSet, refresher, outage, fetch: mount.config.fetch })
+  return createAuth({ login, tokenSet, refresher, outage, fetch: mount.config.fetch, onRead })
 }
 
 function attach(
   mount: Mount,
   req: MountedRequest,
+  res: ServerResponse,
   login: LoginRecord,
   tokenSet: TokenSet | undefined,
   outage: OAuthError | undefined,
 ): void {
-  const auth = authOf(mount, req, login, tokenSet, outage)
+  const auth = authOf(mount, req, login, tokenSet, outage, () => keepPrivate(res))
   req.auth = auth
   setContext(req, { mount, auth, outage, mountPath: mountPathOf(req) })
   if (!outage) noteActivity(mount, req, login)
+}
+
+/** A page about a person must not come back from a cache after the sign-out; the app may say otherwise. */
+function keepPrivate(res: ServerResponse): void {
+  if (!res.headersSent && !res.hasHeader('Cache-Control')) forbidStoring(res)
 }
 
 /** Written once in a while, so that an ordinary request changes nothing in the session. */

@@ -41,6 +41,10 @@ export function isSameOriginUserAction(req: IncomingMessage): boolean {
   )
 }
 
+/** The address as the browser asked for it, before a router cut off where it is mounted. */
+export const originalUrlOf = (req: IncomingMessage & { originalUrl?: string }): string =>
+  req.originalUrl ?? req.url ?? '/'
+
 /** Path without query, as the route table knows it. */
 export function pathOf(req: IncomingMessage): string {
   const url = req.url ?? '/'

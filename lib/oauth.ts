@@ -112,7 +112,7 @@ export function oauth(options: OAuthOptions = {}): OAuthMiddleware {
     const route = routes.get(pathOf(req))
     const record = outage ? undefined : sessions.login(req)
     if (record) sessions.checkResave(req, res)
-    if (!route && record) return identify(mount, req, next, record)
+    if (!route && record) return identify(mount, req, res, next, record)
     anonymous(mount, req, outage)
     if (!route) return next()
     route(req, res, mount).catch((error: unknown) => handleFailure(error, req, res, next, mount))

@@ -4,6 +4,7 @@ import { OAuthError } from './errors.ts'
 import { emit } from './events.ts'
 import { createIdTokenVerifier, type IdTokenVerifier } from './id-token.ts'
 import { lastGood } from './last-good.ts'
+import { namesOf } from './mask.ts'
 import { plainUserinfo } from './plain-userinfo.ts'
 import { authorizationError, translateProviderError, type Step } from './provider-errors.ts'
 import { createProviderFetch, type ProviderFetch } from './provider-http.ts'
@@ -15,6 +16,7 @@ import {
   requireSecureEndpoints,
   staticMetadata,
   usesHttp,
+  type Metadata,
 } from './provider-metadata.ts'
 import { normaliseTokenResponse, refreshedIdToken } from './token-response.ts'
 import { scopeList, type Grant } from './tokens/token-set.ts'
@@ -59,6 +61,8 @@ export interface Provider {
   revoke(refreshToken: string): Promise<boolean>
   /** OpenID Connect RP-Initiated Logout 1.0; `undefined` when the provider has none. */
   endSessionUrl(params: Record<string, string>): Promise<URL | undefined>
+  /** For events: where an endpoint is and how we prove who we are there, once that is known. */
+  about(endpoint: keyof Metadata): { endpoint?: string; clientAuthentication?: string }
 }
 
 interface Connection {
@@ -137,7 +141,10 @@ export function createProvider(config: Config): Provider {
       const metadata = found.serverMetadata()
       requireIssuer(url, metadata.issuer)
       requireSecureEndpoints(metadata, config)
-      emit('discovery.completed', 'discovery', () => ({ duration: Date.now() - started }))
+      emit('discovery.completed', 'discovery', () => ({
+        duration: Date.now() - started,
+        facts: { issuer: url.href, metadata: namesOf(metadata) },
+      }))
       return connect(found)
     } catch (error) {
       const failure = translateProviderError(error, 'discovery')
@@ -191,7 +198,10 @@ export function createProvider(config: Config): Provider {
   }
 
   return {
-    name: issuer?.href ?? server?.issuer ?? server?.authorizationEndpoint.host ?? '',
+    get name() {
+      if (server) return server.issuer ?? server.authorizationEndpoint.host
+      return connection.peek()?.metadata.issuer ?? issuer?.href ?? ''
+    },
     openid,
     async ready() {
       await connection.get()
@@ -240,7 +250,7 @@ export function createProvider(config: Config): Provider {
         if (openid && answer.id_token) await keys.verifySignature(answer.id_token)
         const claims = openid ? (answer.claims() as UserClaims | undefined) : undefined
         requireOwnAzp(claims, clientId)
-        return { ...toGrant(answer, requestedAt), claims }
+        return { ...toGrant(answer, requestedAt), claims: claims && aboutThePerson(claims) }
       }),
     verifySignature: (idToken) => call('keys', ({ keys }) => keys.verifySignature(idToken)),
     refresh: (refreshToken, { resource, scope }) =>
@@ -279,6 +289,12 @@ export function createProvider(config: Config): Provider {
           ? client.buildEndSessionUrl(configuration, params)
           : undefined,
       ),
+    about(endpoint) {
+      const metadata = connection.peek()?.metadata
+      const address = metadata?.[endpoint]
+      if (!metadata || typeof address !== 'string') return {}
+      return { endpoint: address, clientAuthentication: chooseAuthMethod(config, metadata) }
+    },
   }
 }
 
@@ -302,6 +318,14 @@ function toGrant(
     ...(answer.scope ? { scope: scopeList(answer.scope) } : {}),
     requestedAt,
   }
+}
+
+/** Claims that speak of the token and not of the person; of no use once it has been checked. */
+const aboutTheToken = new Set('aud azp exp iat nbf jti nonce at_hash c_hash s_hash'.split(' '))
+
+function aboutThePerson(claims: UserClaims): UserClaims {
+  const kept = Object.entries(claims).filter(([name]) => !aboutTheToken.has(name))
+  return { ...Object.fromEntries(kept), sub: claims.sub }
 }
 
 /** The registered redirect URI with what came back; never built from the request's Host. */

@@ -103,8 +103,12 @@ function unmet(
   const since = Date.now() - (login.authTime === undefined ? login.at : login.authTime * 1000)
   if (maxAge !== undefined && since > maxAge * 1000) return { maxAge }
   if (acr.length > 0 && !acr.includes(login.acr ?? '')) return { acrValues: acr }
-  return provider !== undefined && provider !== login.provider ? {} : undefined
+  return provider !== undefined && !isSameIssuer(provider, login.provider) ? {} : undefined
 }
+
+/** `https://idp.example.com` and the same with a slash are one issuer in everybody's eyes. */
+const isSameIssuer = (one: string, other: string): boolean =>
+  one.replace(/\/$/, '') === other.replace(/\/$/, '')
 
 function missingRight(
   { claims = {} }: RequireAuthOptions,

@@ -34,6 +34,13 @@ describe.each(combinations)('on $host with the session of the $session', ({ host
     expect((await visit('/')).json()).toEqual({ name: 'Alice Archer', sub: 'alice' })
     expect(await visit('/photos')).toMatchObject({ hops: { length: 1 }, status: 200 })
 
+    const scope = expect.arrayContaining(['openid', 'profile', 'email'])
+    expect((await visit('/token')).json()).toMatchObject({
+      provider: provider.issuer,
+      tokenType: 'bearer',
+      scope,
+    })
+
     const album = { status: 200, album: { owner: 'alice', path: '/v1/albums' } }
     expect((await visit('/albums')).json()).toEqual(album)
     expect(provider.tokenRequests('refresh_token')).toBe(0)

@@ -160,6 +160,10 @@ function collectAnswerSecrets(secrets: Set<string>, { headers, body }: Answer): 
 
 function send(response: ServerResponse, { status, headers = {}, body = '' }: Answer): void {
   response.statusCode = status
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  // Node's own date does not follow the clock of the tests.
+  response.setHeader('date', new Date().toUTCString())
+  for (const [name, value] of Object.entries(headers)) {
+    if (name !== 'date') response.setHeader(name, value)
+  }
   response.end(body)
 }

@@ -160,7 +160,10 @@ function configurationOf(options: RealProviderOptions, key: JWK): Configuration 
     features: {
       devInteractions: { enabled: false },
       resourceIndicators: { enabled: false },
-      revocation: { enabled: true },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
       rpInitiatedLogout: { enabled: true, logoutSource: submitLogoutAtOnce },
       ...options.configuration?.features,
     },

@@ -9,15 +9,15 @@ import { checkPassword, findUser, users } from './users.js'
 /**
  * The authorization server: knows the people, asks for their passwords, gives out tokens.
  *
- * @param {import('./configuration.js').ProviderSettings & { clientUrl: string }} settings
+ * @param {import('./configuration.js').ProviderSettings & { clientUrl: string, ownAppUrl: string }} settings
  */
-export async function createProvider({ clientUrl, ...settings }) {
+export async function createProvider({ clientUrl, ownAppUrl, ...settings }) {
   const provider = new Provider(settings.issuer, await configuration(settings))
   provider.on('server_error', (_ctx, error) => console.error(error))
 
   const app = express()
   app.disable('x-powered-by')
-  app.use(securityHeaders([clientUrl]))
+  app.use(securityHeaders([clientUrl, ownAppUrl]))
   useViews(app)
 
   app.get('/', (_req, res) => res.render('provider-home', { clientUrl }))

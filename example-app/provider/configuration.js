@@ -10,7 +10,7 @@ const day = 24 * 60 * 60
 /**
  * @typedef {object} ProviderSettings
  * @property {string} issuer
- * @property {import('oidc-provider').ClientMetadata} client
+ * @property {import('oidc-provider').ClientMetadata[]} clients
  * @property {string} drive the audience of the access tokens
  * @property {number} accessTokenTtl seconds
  */
@@ -19,10 +19,10 @@ const day = 24 * 60 * 60
  * @param {ProviderSettings} settings
  * @returns {Promise<import('oidc-provider').Configuration>}
  */
-export async function configuration({ client, drive, accessTokenTtl }) {
+export async function configuration({ clients, drive, accessTokenTtl }) {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true })
   return {
-    clients: [client],
+    clients,
     jwks: { keys: [{ ...(await exportJWK(privateKey)), use: 'sig', alg: 'RS256' }] },
     cookies: {
       keys: [randomBytes(32).toString('base64url')],

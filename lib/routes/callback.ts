@@ -1,13 +1,16 @@
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { contextOf, type Mount } from '../context.ts'
+import { readCookies } from '../cookies.ts'
 import { isOAuthError, OAuthError } from '../errors.ts'
-import { emit } from '../events.ts'
-import { isNavigation, queryOf } from '../navigation.ts'
+import { emit, type EventFacts } from '../events.ts'
+import { cookieShapes, digestOf, namesOf, pathOnly, shapeOf, shapesOf } from '../mask.ts'
+import { isNavigation, originalUrlOf, queryOf } from '../navigation.ts'
 import type { CodeGrant } from '../provider.ts'
 import { redirect } from '../redirect.ts'
 import type { LoginRecord } from '../session.ts'
-import { createTokenSet } from '../tokens/token-set.ts'
+import { createTokenSet, grantShapes } from '../tokens/token-set.ts'
 import type { Outcome, Taken, Transaction } from '../transaction.ts'
 import type { UserClaims } from '../types.ts'
 import { warnOnce } from '../warnings.ts'
@@ -33,6 +36,36 @@ export async function callback(
   mount: Mount,
 ): Promise<void> {
   requireMethod(req, res, mount.config.responseMode === 'form_post' ? ['GET', 'POST'] : ['GET'])
+  try {
+    await receive(req, res, mount)
+  } catch (error) {
+    throw withFlow(error, req, mount)
+  }
+}
+
+/** What belongs to no login of ours is a flow of its own, so that its failure can be looked into. */
+function withFlow(error: unknown, req: IncomingMessage, mount: Mount): unknown {
+  if (!(error instanceof OAuthError) || error.flow) return error
+  const flow = randomBytes(9).toString('base64url')
+  error.flow = flow
+  emit('login.failed', flow, () => ({
+    error: error.code,
+    facts: { ...factsOf(req, mount, queryOf(req)), detail: error.detail },
+  }))
+  return error
+}
+
+/** What came back from the provider, as events may tell it. */
+function factsOf(req: IncomingMessage, { config }: Mount, params: URLSearchParams): EventFacts {
+  return {
+    responseMode: config.responseMode,
+    path: pathOnly(originalUrlOf(req)),
+    parameters: shapesOf(params),
+    requestCookies: namesOf(readCookies(req)),
+  }
+}
+
+async function receive(req: IncomingMessage, res: ServerResponse, mount: Mount): Promise<void> {
   const outage = contextOf(req)?.outage
   if (outage) throw outage
   const params = req.method === 'POST' ? await readForm(req) : queryOf(req)
@@ -52,14 +85,22 @@ async function finish(one: Callback): Promise<void> {
   const { req, res, mount, params, transaction } = one
   const { flow, state } = transaction
   const started = Date.now()
-  emit('login.callback_received', flow, () => ({ facts: { parameters: [...params.keys()] } }))
-  emit('login.transaction_taken', flow)
+  emit('login.callback_received', flow, () => ({ facts: factsOf(req, mount, params) }))
+  emit('login.transaction_taken', flow, () => ({
+    facts: {
+      parameters: shapesOf([['state', state]]),
+      secondsAgo: Math.round((started - transaction.startedAt) / 1000),
+    },
+  }))
   try {
     const sessionId = await signIn(one)
     const { returnTo } = transaction
     await mount.transactions.finish(req, res, state, { sessionId, returnTo })
     mount.loginLoop.count(req, res)
-    emit('login.completed', flow, () => ({ duration: Date.now() - started }))
+    emit('login.completed', flow, () => ({
+      duration: Date.now() - started,
+      facts: { returnTo: pathOnly(returnTo), cookies: cookieShapes(res.getHeader('set-cookie')) },
+    }))
     redirect(res, returnTo)
   } catch (error) {
     if (error instanceof OAuthError) error.flow ??= flow
@@ -88,7 +129,17 @@ async function signIn(one: Callback): Promise<string> {
 async function exchangeCode({ mount, params, transaction }: Callback): Promise<CodeGrant> {
   const { codeVerifier, flow, nonce, redirectUri, state } = transaction
   const started = Date.now()
-  emit('login.code_exchange_requested', flow)
+  emit('login.code_exchange_requested', flow, () => ({
+    facts: {
+      ...mount.provider.about('token_endpoint'),
+      parameters: shapesOf([
+        ['grant_type', 'authorization_code'],
+        ['code', params.get('code') ?? undefined],
+        ['code_verifier', codeVerifier],
+        ['redirect_uri', redirectUri],
+      ]),
+    },
+  }))
   const checks = { state, nonce, codeVerifier, redirectUri }
   const grant = await mount.provider.exchangeCode(params, checks)
   emit('login.code_exchange_completed', flow, () => ({
@@ -98,9 +149,18 @@ async function exchangeCode({ mount, params, transaction }: Callback): Promise<C
       scope: grant.scope,
       refreshToken: grant.refreshToken !== undefined,
       idToken: grant.idToken !== undefined,
+      parameters: grantShapes(grant),
     },
   }))
-  if (grant.claims) emit('login.id_token_verified', flow)
+  if (grant.claims) {
+    const claims = grant.claims
+    emit('login.id_token_verified', flow, () => ({
+      facts: {
+        checks: ['signature', 'iss', 'aud', 'exp', ...(nonce === undefined ? [] : ['nonce'])],
+        claims: namesOf(claims),
+      },
+    }))
+  }
   return grant
 }
 
@@ -145,11 +205,16 @@ async function withUserinfo(
   const available = wanted && (await provider.hasUserinfo())
   if (!available) return claims ?? nobody()
   const started = Date.now()
-  emit('login.userinfo_requested', transaction.flow)
+  emit('login.userinfo_requested', transaction.flow, () => ({
+    facts: {
+      endpoint: provider.about('userinfo_endpoint').endpoint,
+      parameters: [`authorization: Bearer ${shapeOf(grant.accessToken)}`],
+    },
+  }))
   const profile = await provider.userinfo(grant.accessToken, claims?.sub)
   emit('login.userinfo_completed', transaction.flow, () => ({
     duration: Date.now() - started,
-    facts: { claims: Object.keys(profile) },
+    facts: { claims: namesOf(profile) },
   }))
   // What the ID token says about the login itself is signed, so it wins.
   return { ...profile, ...claims }
@@ -220,7 +285,9 @@ async function storeLogin(
     ...(sid === undefined ? {} : { sid }),
   }
   const sessionId = await sessions.begin(req, login)
-  emit('login.session_saved', transaction.flow)
+  emit('login.session_saved', transaction.flow, () => ({
+    facts: { tokenSet: digestOf(tokenSetId), session: shapeOf(sessionId) },
+  }))
   if (!grant.refreshToken && config.refresh !== false && grant.expiresIn) {
     warnOnce('WARN_NO_REFRESH_TOKEN')
   }
@@ -306,12 +373,15 @@ async function withoutTransaction(
   const home = `${mount.urls.basePath}/`
   if (mount.sessions.login(req)) return redirect(res, home)
   const error = lost(req, mount, taken)
+  const flow = randomBytes(9).toString('base64url')
+  error.flow = flow
   const answered = params.has('code') && isNavigation(req)
-  if (!answered || !mount.loginLoop.mayRestart(req, res)) throw error
-  emit('login.restarted', 'callback', () => ({
+  const restarts = answered && mount.loginLoop.mayRestart(req, res)
+  emit(restarts ? 'login.restarted' : 'login.failed', flow, () => ({
     error: error.code,
-    facts: { detail: error.detail },
+    facts: { ...factsOf(req, mount, params), detail: error.detail },
   }))
+  if (!restarts) throw error
   await startLogin(req, res, mount, { returnTo: home })
 }
 

@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { contextOf, type Mount } from '../context.ts'
 import { OAuthError } from '../errors.ts'
 import { emit } from '../events.ts'
-import { queryOf } from '../navigation.ts'
+import { addressOf, cookieShapes, pathOnly, shapesOf } from '../mask.ts'
+import { originalUrlOf, queryOf } from '../navigation.ts'
 import { printable } from '../printable.ts'
 import { redirect } from '../redirect.ts'
 import { parseReturnTo } from '../return-to.ts'
@@ -52,7 +53,13 @@ export async function startLogin(
   const { config, loginLoop, provider, sessions, transactions } = mount
   const flow = randomBytes(9).toString('base64url')
   const started = Date.now()
-  emit('login.started', flow, () => ({ facts: { returnTo: request.returnTo.split('?')[0] } }))
+  emit('login.started', flow, () => ({
+    facts: {
+      method: req.method,
+      path: pathOnly(originalUrlOf(req)),
+      returnTo: pathOnly(request.returnTo),
+    },
+  }))
   try {
     const outage = contextOf(req)?.outage
     if (outage) throw outage
@@ -65,10 +72,24 @@ export async function startLogin(
     const transaction = newTransaction(mount, request, scope, flow)
     const url = await provider.authorizationUrl(parametersOf(req, mount, request, transaction))
     await transactions.begin(req, res, transaction)
-    emit('login.transaction_saved', flow)
+    emit('login.transaction_saved', flow, () => ({
+      facts: {
+        parameters: shapesOf([
+          ['state', transaction.state],
+          ['nonce', transaction.nonce],
+          ['code_verifier', transaction.codeVerifier],
+          ['redirect_uri', transaction.redirectUri],
+        ]),
+        returnTo: pathOnly(request.returnTo),
+      },
+    }))
     emit('login.redirected', flow, () => ({
       duration: Date.now() - started,
-      facts: { endpoint: url.origin + url.pathname, parameters: [...url.searchParams.keys()] },
+      facts: {
+        endpoint: addressOf(url),
+        parameters: shapesOf(url.searchParams),
+        cookies: cookieShapes(res.getHeader('set-cookie')),
+      },
     }))
     redirect(res, url.href)
   } catch (error) {

@@ -6,7 +6,8 @@ import { contextOf, type Mount } from '../context.ts'
 import { isOAuthError, OAuthError } from '../errors.ts'
 import { sendPage } from '../error-page.ts'
 import { emit } from '../events.ts'
-import { isSameOrigin, isSameOriginUserAction } from '../navigation.ts'
+import { addressOf, digestOf, pathOnly, shapesOf } from '../mask.ts'
+import { isSameOrigin, isSameOriginUserAction, originalUrlOf } from '../navigation.ts'
 import { redirect } from '../redirect.ts'
 import type { LoginRecord } from '../session.ts'
 import type { TokenSet } from '../tokens/token-set.ts'
@@ -63,7 +64,13 @@ async function signOut(
   const { vault } = mount.tokens(req)
   const flow = randomBytes(9).toString('base64url')
   const started = Date.now()
-  emit('logout.started', flow)
+  emit('logout.started', flow, () => ({
+    facts: {
+      method: req.method,
+      path: pathOnly(originalUrlOf(req)),
+      tokenSet: digestOf(login.tokenSetId),
+    },
+  }))
   try {
     const tokenSet = await vault.readStored(login.tokenSetId)
     // The tombstone comes first: from here on no request in flight can bring the login back.
@@ -73,15 +80,20 @@ async function signOut(
     if (tokenSet) await revoke(mount, tokenSet, flow)
     await config.onLogout?.(login.user, req)
     const target = await providerLogout(mount, tokenSet)
-    emit('logout.completed', flow, () => ({ duration: Date.now() - started }))
+    emit('logout.completed', flow, () => ({
+      duration: Date.now() - started,
+      facts: { returnTo: pathOnly(returnUrl(mount).pathname) },
+    }))
     if (target)
       emit('logout.redirected', flow, () => ({
-        facts: { endpoint: target.origin + target.pathname },
+        facts: { endpoint: addressOf(target), parameters: shapesOf(target.searchParams) },
       }))
     redirect(res, (target ?? returnUrl(mount)).href)
   } catch (error) {
     if (error instanceof OAuthError) error.flow ??= flow
-    emit('logout.failed', flow, () => (isOAuthError(error) ? { error: error.code } : {}))
+    emit('logout.failed', flow, () =>
+      isOAuthError(error) ? { error: error.code, facts: { detail: error.detail } } : {},
+    )
     throw error
   }
 }
@@ -95,7 +107,15 @@ async function revoke(
   const { refreshToken } = tokenSet
   if (!config.logout.revoke || !refreshToken) return
   const started = Date.now()
-  emit('logout.revocation_requested', flow)
+  emit('logout.revocation_requested', flow, () => ({
+    facts: {
+      ...provider.about('revocation_endpoint'),
+      parameters: shapesOf([
+        ['token', refreshToken],
+        ['token_type_hint', 'refresh_token'],
+      ]),
+    },
+  }))
   const revoked = provider.revoke(refreshToken).then(
     (done) =>
       emit('logout.revocation_completed', flow, () => ({

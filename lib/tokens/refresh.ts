@@ -3,14 +3,18 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import type { Refresher } from '../context.ts'
 import { isOAuthError, OAuthError, type ErrorCode } from '../errors.ts'
-import { emit } from '../events.ts'
+import { emit, type EventFacts } from '../events.ts'
 import { checkContinuity, claimsOf } from '../id-token.ts'
+import { digestOf, shapesOf } from '../mask.ts'
 import type { Provider } from '../provider.ts'
+import { keyedQueue } from '../stores/keyed-queue.ts'
 import type { AccessTokenOptions } from '../types.ts'
 import { singleFlight } from './single-flight.ts'
 import {
+  grantShapes,
   isValidAt,
   mergeGrant,
+  scopeList,
   tokenKey,
   type AccessToken,
   type Grant,
@@ -39,12 +43,18 @@ const outcomes: Partial<Record<ErrorCode, Outcome>> = {
 
 export const outcomeOf = (error: OAuthError): Outcome => outcomes[error.code] ?? 'transient'
 
+const isStoreOutage = (error: unknown): error is OAuthError =>
+  isOAuthError(error) && error.code === 'ERR_TOKEN_STORE_UNAVAILABLE'
+
 /** To a visitor it is one thing that the provider fails or is silent: try again later. */
 function retriable(error: OAuthError): OAuthError {
   if (!error.code.startsWith('ERR_PROVIDER_')) return error
   const { detail = error.code, retryAfter = 5 } = error
   return new OAuthError('ERR_TOKEN_REFRESH_FAILED', { detail, retryAfter })
 }
+
+/** What came of asking for the lock of a token set. */
+type Claim = 'taken' | 'held' | 'down'
 
 interface Attempt {
   readonly id: string
@@ -61,6 +71,7 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
   const flights = singleFlight<TokenSet>()
   const failures = new Map<string, { readonly error: OAuthError; readonly until: number }>()
   const unsaved = new Map<string, Promise<TokenSet>>()
+  const inTurn = keyedQueue()
 
   const failure = (id: string): OAuthError | undefined => {
     const known = failures.get(id)
@@ -84,14 +95,38 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     throw expired('refresh: the login has ended in the meantime')
   }
 
+  /** `down`: the store takes writes, and yet nobody can have its lock. */
+  const takeClaim = async (attempt: Attempt, owner: string): Promise<Claim> => {
+    const claim = async () => ((await vault.claim(attempt.id, owner, lease)) ? 'taken' : 'held')
+    try {
+      return await claim()
+    } catch (error) {
+      if (!isStoreOutage(error)) throw error
+      await requireWrites(attempt, error)
+      // Whoever holds the claim may have outlived the outage, so the lock is asked once more.
+      return claim().catch(() => 'down')
+    }
+  }
+
+  /** A token must not be spent while its successor could not be stored. */
+  const requireWrites = async (attempt: Attempt, outage: OAuthError) => {
+    const stored = await readStored(attempt)
+    const touched = { ...stored, version: stored.version + 1 }
+    if ((await vault.replace(attempt.id, stored, touched)) !== 'ok') throw outage
+  }
+
   /** Takes the claim, or comes back with what its holder has stored. */
-  const claimOrAdopt = async (attempt: Attempt, owner: string): Promise<TokenSet | 'claimed'> => {
+  const claimOrAdopt = async (
+    attempt: Attempt,
+    owner: string,
+  ): Promise<TokenSet | Exclude<Claim, 'held'>> => {
     const deadline = Date.now() + patience
     let waited = false
     for (;;) {
-      if (await vault.claim(attempt.id, owner, lease)) {
-        emit('refresh.claimed', attempt.flow)
-        return 'claimed'
+      const claim = await takeClaim(attempt, owner)
+      if (claim !== 'held') {
+        if (claim === 'taken') emit('refresh.claimed', attempt.flow)
+        return claim
       }
       if (!waited) emit('refresh.waited', attempt.flow)
       waited = true
@@ -107,37 +142,35 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     }
   }
 
-  /** Runs `work` while the claim is kept alive, however slow the provider is. */
-  const whileClaimed = async <T>(id: string, owner: string, work: () => Promise<T>): Promise<T> => {
+  /** Keeps the claim alive, however slow the provider is; the result lets it go. */
+  const holdClaim = (id: string, owner: string): (() => Promise<void>) => {
+    // Taken anew rather than renewed, because a store that was restarted may have forgotten it.
     const heartbeat = setInterval(() => {
-      // A lost claim is noticed by the compare-and-set; here it can only be tried again.
-      vault.renew(id, owner, lease).catch(() => undefined)
-    }, lease / 3)
-    try {
-      return await work()
-    } finally {
+      vault.claim(id, owner, lease).catch(() => undefined)
+    }, lease / 3).unref()
+    return async () => {
       clearInterval(heartbeat)
+      // The lease ends by itself where the release does not arrive.
+      await vault.release(id, owner).catch(() => undefined)
     }
   }
 
   const across = async (attempt: Attempt): Promise<TokenSet> => {
-    const pending = unsaved.get(attempt.id)
-    if (pending) await pending
+    const { id } = attempt
+    const pending = unsaved.get(id)
+    if (pending) await saved(pending)
     const owner = randomBytes(16).toString('base64url')
-    let claimed = true
+    const claim = await claimOrAdopt(attempt, owner)
+    if (typeof claim === 'object') return adoptedBy(attempt, claim)
+    if (claim === 'down') return refreshNow(attempt)
+    const letGo = holdClaim(id, owner)
     try {
-      const adopted = await claimOrAdopt(attempt, owner)
-      if (adopted !== 'claimed') return adoptedBy(attempt, adopted)
-    } catch (error) {
-      // With the lock down but the tokens readable, this process refreshes on its own.
-      if (!isOAuthError(error) || error.code !== 'ERR_TOKEN_STORE_UNAVAILABLE') throw error
-      claimed = false
-    }
-    try {
-      return await whileClaimed(attempt.id, owner, () => refreshNow(attempt))
+      return await refreshNow(attempt)
     } finally {
-      // The lease ends by itself where the release does not arrive.
-      if (claimed) await vault.release(attempt.id, owner).catch(() => undefined)
+      const saving = unsaved.get(id)
+      // Until the new tokens are stored, nobody else may spend the old one.
+      if (saving) void saving.then(letGo, letGo)
+      else await letGo()
     }
   }
 
@@ -150,9 +183,7 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     const stored = await readStored(attempt)
     if (serves(stored, attempt)) return adoptedBy(attempt, stored)
     const { refreshToken, refreshExpiresAt } = stored
-    if (!refreshToken || config.refresh === false) {
-      throw expired('refresh: the provider has given no refresh token')
-    }
+    if (!refreshToken) throw expired('refresh: the provider has given no refresh token')
     if (refreshExpiresAt !== undefined && refreshExpiresAt <= Date.now()) {
       throw expired('refresh: the refresh token has expired')
     }
@@ -160,7 +191,8 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     if (!('accessToken' in grant)) return grant
     requireSamePerson(grant, stored)
     const next = await persistOrKeepTrying(attempt, stored, grant)
-    await checkSignature(grant, attempt)
+    // Nobody waits for the keys: what is wrong with them is in the events.
+    void checkSignature(grant, attempt)
     return next
   }
 
@@ -170,7 +202,18 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     stored: TokenSet,
     refreshToken: string,
   ): Promise<Grant | TokenSet> => {
-    emit('refresh.requested', flow, () => ({ facts: { version: stored.version } }))
+    emit('refresh.requested', flow, () => ({
+      facts: {
+        ...provider.about('token_endpoint'),
+        version: stored.version,
+        parameters: shapesOf([
+          ['grant_type', 'refresh_token'],
+          ['refresh_token', refreshToken],
+          ['resource', request.resource],
+          ['scope', request.scope && scopeList(request.scope).join(' ')],
+        ]),
+      },
+    }))
     try {
       return await provider.refresh(refreshToken, request)
     } catch (error) {
@@ -213,20 +256,29 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     const next = mergeGrant(previous, grant, attempt.key)
     const result = await vault.replace(attempt.id, previous, next)
     if (result === 'ok') {
-      emit('refresh.persisted', attempt.flow, () => ({ facts: { version: next.version } }))
+      emit('refresh.persisted', attempt.flow, () => ({
+        facts: {
+          version: next.version,
+          rotated: grant.refreshToken !== undefined,
+          expiresIn: grant.expiresIn,
+          parameters: grantShapes(grant),
+        },
+      }))
       return next
     }
     if (result === 'gone') return discard(grant)
     const newest = await readStored(attempt)
     // Same refresh token: an unrelated change came between, and this answer belongs on top of it.
-    return newest.refreshToken === previous.refreshToken
-      ? persist(attempt, newest, grant)
-      : adoptedBy(attempt, newest)
+    if (newest.refreshToken === previous.refreshToken) return persist(attempt, newest, grant)
+    if (serves(newest, attempt)) return adoptedBy(attempt, newest)
+    const { refreshToken: _replaced, ...rest } = grant
+    return persist(attempt, newest, rest)
   }
 
   /** The login ended while the provider was asked: what it gave must not outlive the login. */
   const discard = async ({ refreshToken }: Grant): Promise<never> => {
-    if (refreshToken) await provider.revoke(refreshToken).catch(() => undefined)
+    const unwanted = config.logout.revoke && refreshToken
+    if (unwanted) await provider.revoke(unwanted).catch(() => undefined)
     throw expired('refresh: the login has ended in the meantime')
   }
 
@@ -239,17 +291,27 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     try {
       return await persist(attempt, previous, grant)
     } catch (error) {
-      if (!isOAuthError(error) || error.code !== 'ERR_TOKEN_STORE_UNAVAILABLE') throw error
-      const saving = keepTrying(attempt, previous, grant).finally(() => unsaved.delete(attempt.id))
+      if (!isStoreOutage(error)) throw error
+      const { id } = attempt
+      const saving = keepTrying(attempt, previous, grant).finally(() => {
+        unsaved.delete(id)
+        failures.delete(id)
+      })
       saving.catch(() => undefined) // Those who wait for it see the failure; nobody may be waiting.
-      unsaved.set(attempt.id, saving)
-      return Promise.race([saving, wait(config.timeout * 1000, undefined, { ref: false })]).then(
-        (saved) => {
-          if (saved) return saved
-          throw error
-        },
-      )
+      unsaved.set(id, saving)
+      return saved(saving)
     }
+  }
+
+  /** Waits for tokens that the store would not take; an outage when it takes too long. */
+  const saved = async (saving: Promise<TokenSet>): Promise<TokenSet> => {
+    const limit = wait(config.timeout * 1000, undefined, { ref: false })
+    const tokenSet = await Promise.race([saving, limit])
+    if (tokenSet) return tokenSet
+    throw new OAuthError('ERR_TOKEN_STORE_UNAVAILABLE', {
+      detail: 'refresh: the new tokens are kept in memory until the token store takes them',
+      retryAfter: 5,
+    })
   }
 
   const keepTrying = async (attempt: Attempt, previous: TokenSet, grant: Grant) => {
@@ -259,8 +321,7 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
       try {
         return await persist(attempt, previous, grant)
       } catch (error) {
-        const down = isOAuthError(error) && error.code === 'ERR_TOKEN_STORE_UNAVAILABLE'
-        if (!down || Date.now() > deadline) throw error
+        if (!isStoreOutage(error) || Date.now() > deadline) throw error
       }
     }
   }
@@ -268,18 +329,24 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
   const run = (attempt: Attempt): Promise<TokenSet> => {
     const { id, seen, key, request } = attempt
     const name = `${id}\n${seen.version}\n${key}\n${request.force ? 'force' : ''}`
-    return flights.run(name, async () => {
-      const started = Date.now()
-      emit('refresh.started', attempt.flow, () => ({ facts: { version: seen.version } }))
-      try {
-        const tokenSet = await across(attempt)
-        failures.delete(id)
-        emit('refresh.completed', attempt.flow, () => ({ duration: Date.now() - started }))
-        return tokenSet
-      } catch (error) {
-        throw noted(attempt, error, started)
-      }
-    })
+    // Tokens for other resources and scopes come from the same refresh token, so they take turns.
+    return flights.run(name, () => inTurn(id, () => attemptNow(attempt)))
+  }
+
+  const attemptNow = async (attempt: Attempt): Promise<TokenSet> => {
+    const { id, flow } = attempt
+    const known = failure(id)
+    if (known) throw known
+    const started = Date.now()
+    emit('refresh.started', flow, () => ({ facts: factsOf(attempt) }))
+    try {
+      const tokenSet = await across(attempt)
+      failures.delete(id)
+      emit('refresh.completed', flow, () => ({ duration: Date.now() - started }))
+      return tokenSet
+    } catch (error) {
+      throw noted(attempt, error, started)
+    }
   }
 
   /** Publishes the failure and remembers it for the back-off. */
@@ -293,7 +360,7 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
       error: error.code,
       facts: { outcome, detail: error.detail },
     }))
-    if (outcome === 'transient' || outcome === 'misconfigured') {
+    if (outcome !== 'unchanged') {
       failures.set(id, { error, until: Date.now() + backOff })
       const [oldest] = failures.keys()
       if (failures.size > maxFailures && oldest) failures.delete(oldest)
@@ -310,6 +377,9 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
       if (!request.force && serves(tokenSet, attempt)) return tokenSet
       const known = failure(id)
       if (known) throw known
+      if (config.refresh === false || !tokenSet.refreshToken) {
+        throw expired('refresh: there is no refresh token, or refresh is turned off')
+      }
       return run(attempt)
     },
     refreshSoon(id, tokenSet) {
@@ -319,6 +389,20 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
       // Nobody waits for this one; its failure is in the events and in `failure`.
       run({ id, seen: tokenSet, request, key: '', flow }).catch(() => undefined)
     },
+  }
+}
+
+/** Why this refresh runs, for its event. */
+function factsOf({ id, key, request, seen }: Attempt): EventFacts {
+  const { expiresAt } = seen.accessTokens[key] ?? {}
+  const left = expiresAt === undefined ? undefined : Math.round((expiresAt - Date.now()) / 1000)
+  const early = left !== undefined && left > 0
+  return {
+    tokenSet: digestOf(id),
+    version: seen.version,
+    reason: request.force ? 'forced' : early ? 'soon' : 'expired',
+    ...(left === undefined ? {} : { expiresIn: left }),
+    ...(request.resource ? { resource: request.resource } : {}),
   }
 }
 

@@ -1,3 +1,4 @@
+import { shapesOf } from '../mask.ts'
 import type { TokenRequest } from '../types.ts'
 
 /** A successful answer of the token endpoint (RFC 6749 section 5.1), in our words. */
@@ -103,6 +104,17 @@ export function mergeGrant(previous: TokenSet, grant: Grant, key: string): Token
     ...(grant.idToken === undefined ? {} : { idToken: grant.idToken }),
   }
 }
+
+/** An answer of the token endpoint as events may tell it. */
+export const grantShapes = (grant: Grant): string[] =>
+  shapesOf([
+    ['access_token', grant.accessToken],
+    ['token_type', grant.tokenType],
+    ['expires_in', grant.expiresIn],
+    ['refresh_token', grant.refreshToken],
+    ['id_token', grant.idToken],
+    ['scope', grant.scope?.join(' ')],
+  ])
 
 /** Whether the token can be used at `time`; one without a known expiry always can. */
 export function isValidAt(token: AccessToken | undefined, time: number): token is AccessToken {

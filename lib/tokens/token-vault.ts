@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { OAuthError } from '../errors.ts'
 import { emit } from '../events.ts'
 import { createSealer } from '../seal.ts'
+import { withTimeLimit } from '../stores/time-limit.ts'
 import { warnOnce } from '../warnings.ts'
 import type { TokenSet } from './token-set.ts'
 import type { ReplaceResult, StoredTokenSet, TokenStore } from './token-store.ts'
@@ -52,7 +53,7 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
 
   const ask = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
     try {
-      return await work()
+      return await withTimeLimit(work(), config.timeout * 1000, 'The token store')
     } catch (cause) {
       emit('store.failed', 'store', () => ({
         error: 'ERR_TOKEN_STORE_UNAVAILABLE',
@@ -138,7 +139,13 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
     },
     async remove(id) {
       forget(id)
-      await ask('remove', () => store.remove(id))
+      try {
+        await ask('remove', () => store.remove(id))
+      } catch (error) {
+        // Nobody was signed out, so this process must not act as if somebody had been.
+        removed.delete(id)
+        throw error
+      }
     },
     async claim(id, owner, lease) {
       return (await ask('claim', () => store.claim(id, refreshClaim, owner, lease))) === 'acquired'
