@@ -364,11 +364,32 @@ function missingProvider({ issuer, server: endpoints }: Received): string[] {
   ]
 }
 
+/** Parameters of the authorization request that this package answers for. */
+const ownParameters: Readonly<Record<string, string>> = {
+  acr_values: "the option 'acrValues'",
+  client_id: "the option 'clientId'",
+  code_challenge: 'nothing: it is always sent',
+  code_challenge_method: 'nothing: it is always S256',
+  max_age: "the option 'maxAge'",
+  nonce: 'nothing: it is always sent',
+  redirect_uri: "the options 'baseUrl' and 'routes.callback'",
+  response_mode: "the option 'responseMode'",
+  response_type: 'nothing: it is always code',
+  scope: "the option 'scope'",
+  state: 'nothing: it is always sent',
+}
+
 function crossChecks(config: Config): string[] {
   const problems: string[] = []
   if (config.issuer && config.server) {
     problems.push(
       "options 'issuer' and 'server' exclude one another; keep 'issuer' if the provider has discovery",
+    )
+  }
+  const plain = config.server && !(config.server.issuer && config.server.jwksUri)
+  if (plain && !config.server?.userinfoEndpoint && !config.onLogin) {
+    problems.push(
+      "option 'server.userinfoEndpoint' must say where to ask who signed in; without one, 'onLogin' has to return claims with a 'sub'",
     )
   }
   const insecure = [config.issuer, ...Object.values(config.server ?? {})]
@@ -383,6 +404,10 @@ function crossChecks(config: Config): string[] {
     problems.push(
       "option 'responseMode' must be 'query' when baseUrl is plain http: browsers send no cookie with a cross-site form over http",
     )
+  }
+  for (const name of Object.keys(config.authorizationParams)) {
+    const instead = ownParameters[name]
+    if (instead) problems.push(`option 'authorizationParams' cannot set '${name}'; use ${instead}`)
   }
   const paths = Object.values(config.routes)
   if (new Set(paths).size !== paths.length) {

@@ -59,7 +59,8 @@ ${body}
   res.setHeader('Content-Type', 'text/html; charset=utf-8')
   res.setHeader('Content-Security-Policy', contentSecurityPolicy)
   res.setHeader('X-Content-Type-Options', 'nosniff')
-  res.setHeader('Referrer-Policy', 'no-referrer')
+  // With no-referrer the form on a page of ours would be posted with `Origin: null`.
+  res.setHeader('Referrer-Policy', 'same-origin')
   res.end(html)
 }
 

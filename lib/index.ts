@@ -3,8 +3,8 @@ export { errorCodes, isOAuthError, OAuthError, type ErrorCode } from './errors.t
 export { eventNames, type EventFacts, type EventName, type FlowEvent } from './events.ts'
 export { oauth, type OAuthMiddleware } from './oauth.ts'
 export { requireAuth, type ClaimCondition, type RequireAuthOptions } from './require-auth.ts'
-export { memoryStore } from './stores/memory.ts'
-export { sessionStore } from './stores/session-store.ts'
+export { memoryStore, type MemoryStoreOptions } from './stores/memory.ts'
+export { sessionStore, type SessionStoreOptions } from './stores/session-store.ts'
 export type {
   AuthorizationParams,
   LoginDetails,

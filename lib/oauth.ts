@@ -3,6 +3,7 @@ import { isProduction, readConfig, type Config, type OAuthOptions } from './conf
 import type { Mount, MountUrls, Tokens } from './context.ts'
 import { handleFailure } from './error-handler.ts'
 import { OAuthError } from './errors.ts'
+import { startFlowLog } from './flow-log.ts'
 import { anonymous, authenticate, identify, type MountedRequest } from './identify.ts'
 import { pathOf } from './navigation.ts'
 import { sessionMount } from './express-stack.ts'
@@ -95,6 +96,7 @@ function createMount(config: Config): Mount & { close(): Promise<void> } {
 export function oauth(options: OAuthOptions = {}): OAuthMiddleware {
   requireOptions(options)
   const config = readConfig(options)
+  startFlowLog()
   const mount = createMount(config)
   const { sessions, urls } = mount
   const routes = new Map<string, Route>([

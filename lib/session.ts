@@ -103,22 +103,24 @@ export interface Sessions {
 
 /** Options of the session that we mount; the app's `session` option overrides them. */
 function hardened({ baseUrl, secret, session: own, lifetime }: Config): SessionOptions {
-  const secure = baseUrl.protocol === 'https:'
-  const { cookie, ...rest } = (own || {}) as Partial<SessionOptions>
+  const { cookie: ownCookie, ...rest } = (own || {}) as Partial<SessionOptions>
+  const cookie = {
+    httpOnly: true,
+    sameSite: 'lax' as const,
+    secure: baseUrl.protocol === 'https:',
+    path: '/',
+    maxAge: lifetime.absolute * 1000,
+    ...(typeof ownCookie === 'object' ? ownCookie : {}),
+  }
+  // The prefix keeps other hosts from planting the cookie, and browsers hold it to these attributes.
+  const hostOnly = cookie.secure === true && cookie.path === '/' && !cookie.domain
   return {
-    name: secure ? '__Host-session' : 'session',
+    name: hostOnly ? '__Host-session' : 'session',
     secret: secret.map((one) => deriveKey(one, 'session-cookie').toString('base64url')),
     resave: false,
     saveUninitialized: false,
     ...rest,
-    cookie: {
-      httpOnly: true,
-      sameSite: 'lax',
-      secure,
-      path: '/',
-      maxAge: lifetime.absolute * 1000,
-      ...(typeof cookie === 'object' ? cookie : {}),
-    },
+    cookie,
   }
 }
 

@@ -77,6 +77,10 @@ async function receive(req: IncomingMessage, res: ServerResponse, mount: Mount):
   if (taken.status !== 'pending') return withoutTransaction(req, res, mount, taken, params)
 
   const { answer, transaction } = taken
+  if (mount.config.responseMode === 'form_post' && answer === undefined) {
+    await mount.transactions.finish(req, res, state, undefined)
+    throw malformed('the answer came in the address, although a posted form was asked for')
+  }
   const received = answer === undefined ? params : new URLSearchParams(answer)
   await finish({ req, res, mount, params: received, transaction })
 }

@@ -36,6 +36,7 @@ const floors = {
     'config.ts',
     'cookies.ts',
     'error-page.ts',
+    'error-advice.ts',
     'events.ts',
     'navigation.ts',
     'error-page.ts',
