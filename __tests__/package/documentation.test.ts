@@ -94,7 +94,7 @@ describe('the code in the documentation', () => {
     const tsc = join(root, 'node_modules/typescript/bin/tsc')
     const output = await run(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], {
       cwd: project,
-    }).catch((error: Error) => error.message)
+    }).catch(String)
     problems = output.split('\n').filter((line) => line.includes('error TS'))
   }, 120_000)
 

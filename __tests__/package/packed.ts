@@ -1,4 +1,4 @@
-import { execFile, type ExecFileOptions } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,15 +22,21 @@ export async function pinned(...names: string[]): Promise<string[]> {
   return names.map((name) => `${name}@${devDependencies[name]}`)
 }
 
+interface RunOptions {
+  readonly cwd?: string
+  readonly env?: NodeJS.ProcessEnv
+  readonly shell?: boolean
+}
+
 /** Runs a command and returns what it printed; a failure carries all of it. */
-export function run(command: string, args: string[], options: ExecFileOptions): Promise<string> {
+export function run(command: string, args: string[], options: RunOptions): Promise<string> {
   // What this test run was started with (NODE_OPTIONS, npm's own variables) is none of its business.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_)/i.test(name)),
   )
   return new Promise((resolve, reject) => {
-    execFile(command, args, { env, ...options }, (error, stdout, stderr) => {
-      if (!error) return resolve(String(stdout))
+    execFile(command, args, { env, encoding: 'utf8', ...options }, (error, stdout, stderr) => {
+      if (!error) return resolve(stdout)
       reject(new Error(`${error.message}\n${stdout}\n${stderr}`, { cause: error }))
     })
   })

@@ -21,7 +21,7 @@ class ShiftedDate extends RealDate {
   /** @param {[] | [number | string | Date]} values */
   constructor(...values) {
     if (values.length === 0) super(RealDate.now() + offset)
-    else super(/** @type {number} */ (values[0]))
+    else super(values[0])
   }
 
   /** @override */

@@ -1,3 +1,4 @@
+import { advanceClock, resetClock } from './clock.ts'
 import { exchange, type Reply } from './exchange.ts'
 import { forkHerdApp, type HerdApp } from './herd-app.ts'
 import { startProvider, type RealProvider } from './real-provider.ts'
@@ -21,8 +22,9 @@ export interface Herd {
   /** Sends the same request to all apps at once, as a script of a page would. */
   stampede(path: string, perApp: number, among?: readonly HerdApp[]): Promise<Reply[]>
   ask(app: HerdApp, path: string, signal?: AbortSignal): Promise<Reply>
-  /** Puts the clocks of all apps past the life of the access token. */
+  /** Puts all clocks past the life of the access token. */
   expire(): Promise<void>
+  /** Puts the clocks of all apps and of the provider forward. */
   advance(milliseconds: number): Promise<void>
   refreshes(): number
   close(): Promise<void>
@@ -55,6 +57,7 @@ export async function startHerd({ storeUrl, processes = 4, options }: HerdOption
 
   const living = () => apps.filter(({ process }) => process.connected)
   const advance = async (milliseconds: number) => {
+    advanceClock(milliseconds)
     await Promise.all(living().map((app) => app.tell({ kind: 'advance', milliseconds })))
   }
   const ask = async (app: HerdApp, path: string, signal?: AbortSignal): Promise<Reply> => {
@@ -85,6 +88,7 @@ export async function startHerd({ storeUrl, processes = 4, options }: HerdOption
     async close() {
       await Promise.all(apps.map((app) => app.kill()))
       await provider.close()
+      resetClock()
     },
   }
 }

@@ -114,7 +114,8 @@ async function finish(one: Callback): Promise<void> {
         ? { error: error.code, facts: { detail: error.detail, oauthError: error.oauthError } }
         : { facts: { detail: 'an error that is not ours' } }),
     }))
-    await mount.transactions.finish(req, res, state, undefined)
+    // The record expires by itself; the first error is the one to tell.
+    await mount.transactions.finish(req, res, state, undefined).catch(() => undefined)
     throw error
   }
 }
