@@ -14,6 +14,7 @@ const minimal = {
 const endpoints = {
   authorizationEndpoint: 'https://idp.example.com/authorize',
   tokenEndpoint: 'https://idp.example.com/token',
+  userinfoEndpoint: 'https://idp.example.com/userinfo',
 }
 const variables = [
   'OAUTH_ISSUER',
@@ -351,6 +352,37 @@ describe('options that do not go together', () => {
     expect(complaint(() => withOptions({ server: endpoints }))).toContain(
       "options 'issuer' and 'server' exclude one another",
     )
+  })
+
+  it('are a server without userinfo and nobody who says who signed in', () => {
+    const { userinfoEndpoint: _none, ...silent } = endpoints
+    expect(complaint(() => withServer(silent))).toContain("option 'server.userinfoEndpoint'")
+    expect(() => withServer(silent, { onLogin: () => ({ sub: 'alice' }) })).not.toThrow()
+    const openid = { issuer: 'https://idp.example.com', jwksUri: 'https://idp.example.com/jwks' }
+    expect(() => withServer({ ...silent, ...openid })).not.toThrow()
+  })
+
+  it.each([
+    ['scope', "the option 'scope'"],
+    ['redirect_uri', "the options 'baseUrl' and 'routes.callback'"],
+    ['max_age', "the option 'maxAge'"],
+    ['state', 'it is always sent'],
+    ['nonce', 'it is always sent'],
+    ['code_challenge', 'it is always sent'],
+    ['code_challenge_method', 'it is always S256'],
+    ['client_id', "the option 'clientId'"],
+    ['response_type', 'it is always code'],
+    ['response_mode', "the option 'responseMode'"],
+    ['acr_values', "the option 'acrValues'"],
+  ])('are authorizationParams and %s, which has its own place', (name, instead) => {
+    const message = complaint(() => withOptions({ authorizationParams: { [name]: 'x' } }))
+    expect(message).toContain(`option 'authorizationParams' cannot set '${name}'`)
+    expect(message).toContain(instead)
+  })
+
+  it('are not authorizationParams that no option answers for', () => {
+    const authorizationParams = { audience: 'https://api.example.com', toString: 'x' }
+    expect(withOptions({ authorizationParams })).toMatchObject({ authorizationParams })
   })
 
   it('are form_post and a site by plain http', () => {

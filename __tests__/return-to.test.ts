@@ -35,7 +35,7 @@ describe('the corpus', () => {
 
   it('leads away in a browser, or nowhere, with most of its payloads', () => {
     const away = hostilePayloads.filter(
-      (payload) => !URL.canParse(payload, site) || leadsTo(payload, site) !== site.origin,
+      (payload) => !URL.canParse(payload, site.href) || leadsTo(payload, site) !== site.origin,
     )
     expect(away.length).toBeGreaterThanOrEqual(500)
   })

@@ -406,7 +406,7 @@ function crossChecks(config: Config): string[] {
     )
   }
   for (const name of Object.keys(config.authorizationParams)) {
-    const instead = ownParameters[name]
+    const instead = Object.hasOwn(ownParameters, name) && ownParameters[name]
     if (instead) problems.push(`option 'authorizationParams' cannot set '${name}'; use ${instead}`)
   }
   const paths = Object.values(config.routes)

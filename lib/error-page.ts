@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import escapeHtml from 'escape-html'
 import { isProduction } from './config.ts'
 import { publicMessage, type OAuthError } from './errors.ts'
+import { inspectorUrl } from './inspector-link.ts'
 import { isNavigation } from './navigation.ts'
 
 const style = `
@@ -78,6 +79,13 @@ const titles: Readonly<Record<number, string>> = {
 const titleOf = (error: OAuthError): string =>
   error.code === 'ERR_LOGIN_CANCELLED' ? 'Sign-in cancelled' : (titles[error.status] ?? 'Error')
 
+/** The flow's id; for a developer with an inspector at hand, a link to its diagram. */
+function referenceOf(flow: string): string {
+  const code = `<code>${escapeHtml(flow)}</code>`
+  const url = isProduction() ? undefined : inspectorUrl(flow)
+  return url ? `${code} · <a href="${escapeHtml(url)}">See what happened</a>` : code
+}
+
 function sendErrorPage(
   res: ServerResponse,
   error: OAuthError,
@@ -91,7 +99,7 @@ function sendErrorPage(
     error.detail && !isProduction()
       ? `<p class="why"><strong>For the developer:</strong> ${escapeHtml(error.detail)}</p>`
       : ''
-  const reference = `<p class="reference"><code>${error.code}</code>${error.flow ? ` · reference <code>${escapeHtml(error.flow)}</code>` : ''}</p>`
+  const reference = `<p class="reference"><code>${error.code}</code>${error.flow ? ` · reference ${referenceOf(error.flow)}` : ''}</p>`
   sendPage(
     res,
     error.status,

@@ -1,7 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 
-const documentDestinations = new Set(['document', 'iframe', 'frame', 'embed', 'object'])
-
 const header = (req: IncomingMessage, name: string): string => String(req.headers[name] ?? '')
 
 /** A browser that fetches ahead of a click, whose answer may be thrown away. */
@@ -16,12 +14,13 @@ export function isPrefetch(req: IncomingMessage): boolean {
  */
 export function isNavigation(req: IncomingMessage): boolean {
   if (isPrefetch(req)) return false
-  if (req.headers['x-requested-with'] || req.headers['hx-request']) return false
+  if (req.headers['hx-request']) return false
   const mode = header(req, 'sec-fetch-mode')
-  if (!mode) return header(req, 'accept').includes('text/html')
-  return (
-    mode === 'navigate' && documentDestinations.has(header(req, 'sec-fetch-dest') || 'document')
-  )
+  // No script can send this mode; a service worker that hands a navigation on changes only its destination.
+  if (mode) return mode === 'navigate'
+  // In-app browsers of Android put the name of the app here, on every navigation.
+  if (/^xmlhttprequest$/i.test(header(req, 'x-requested-with'))) return false
+  return header(req, 'accept').includes('text/html')
 }
 
 /** Whether the request comes from a page of our own origin; browsers without Sec-Fetch-Site send Origin. */

@@ -11,6 +11,7 @@ interface ProtocolError {
   readonly error?: string
   readonly error_description?: string
   readonly status?: number
+  readonly response?: Partial<Response>
   readonly message: string
   readonly cause?: unknown
 }
@@ -34,13 +35,17 @@ const tlsHint =
   '; if the provider uses a private certificate authority, name it in NODE_EXTRA_CA_CERTS or pass a fetch that knows it'
 
 function fromHttp(error: ProviderHttpError, step: Step): OAuthError {
-  const hint = /CERT|SSL|TLS/i.test(error.reason) ? tlsHint : ''
+  const hint = /CERT|SSL|TLS|VERIFY/i.test(error.reason) ? tlsHint : ''
   const facts = { detail: `${step}: ${error.message}${hint}` }
   if (error.fault === 'timeout')
     return new OAuthError('ERR_PROVIDER_TIMEOUT', { ...facts, retryAfter: 5 })
   if (error.fault === 'too-large') return new OAuthError('ERR_PROVIDER_RESPONSE_INVALID', facts)
   return new OAuthError('ERR_PROVIDER_UNAVAILABLE', { ...facts, retryAfter: 5 })
 }
+
+/** What the provider asks for in seconds; a date is as vague as nothing. */
+const retryAfterOf = (response: Partial<Response> | undefined): number =>
+  Number(response?.headers?.get('retry-after')) || 5
 
 function fromErrorBody(error: ProtocolError, step: Step, context: string): OAuthError {
   const oauthError = printable(error.error, 64)
@@ -50,7 +55,8 @@ function fromErrorBody(error: ProtocolError, step: Step, context: string): OAuth
     detail: `${step}: the provider answered ${error.status ?? ''} ${oauthError}${description ? ` (${description})` : ''}`,
   }
   if (outages.has(oauthError) || error.status === 429) {
-    return new OAuthError('ERR_PROVIDER_UNAVAILABLE', { ...facts, retryAfter: 5 })
+    const retryAfter = retryAfterOf(error.response)
+    return new OAuthError('ERR_PROVIDER_UNAVAILABLE', { ...facts, retryAfter })
   }
   if (oauthError === 'invalid_grant') {
     return new OAuthError(step === 'refresh' ? 'ERR_LOGIN_EXPIRED' : 'ERR_CODE_REJECTED', facts)
@@ -63,8 +69,9 @@ function fromErrorBody(error: ProtocolError, step: Step, context: string): OAuth
 }
 
 function fromStatus(error: ProtocolError, step: Step): OAuthError {
-  const { status = 0, headers } = (error.cause ?? {}) as Partial<Response>
-  const retryAfter = Number(headers?.get('retry-after')) || 5
+  const response = (error.cause ?? {}) as Partial<Response>
+  const { status = 0 } = response
+  const retryAfter = retryAfterOf(response)
   const detail = `${step}: the provider answered ${status || 'with an unexpected status'}`
   if (status === 429 || (status >= 500 && step === 'discovery')) {
     return new OAuthError('ERR_PROVIDER_UNAVAILABLE', { detail, retryAfter })
@@ -103,7 +110,7 @@ export function translateProviderError(error: unknown, step: Step, context = '')
   const own = ownErrorIn(error)
   if (own) return own instanceof OAuthError ? own : fromHttp(own, step)
 
-  const known = error as ProtocolError
+  const known = Object(error) as ProtocolError
   if (typeof known.error === 'string') return fromErrorBody(known, step, context)
   if (
     known.code === 'OAUTH_RESPONSE_IS_NOT_CONFORM' ||
@@ -130,8 +137,8 @@ function codeFor(code: string, step: Step, reason: string): ErrorCode {
 }
 
 function issuerDetail(error: ProtocolError): string {
-  const facts = error as { cause?: { cause?: { expected?: string; body?: { issuer?: string } } } }
-  const { expected, body } = facts.cause?.cause ?? {}
+  const facts = error as { cause?: { expected?: string; body?: { issuer?: string } } }
+  const { expected, body } = facts.cause ?? {}
   if (expected === undefined) return "the provider's own issuer is not a URL"
   const found = printable(body?.issuer) || 'nothing'
   return `the option 'issuer' is '${printable(expected)}', but the provider calls itself '${found}'; if that is the provider you mean, write it exactly so`

@@ -21,6 +21,7 @@ export type ProviderFetch = (url: string, init?: FetchOptions) => Promise<Respon
 /** Metadata and keys of the largest federations stay far below this. */
 const maxBodyBytes = 1024 * 1024
 const attemptsOfReads = 2
+const maxCauses = 8
 
 /**
  * `fetch` for talking to the provider: a deadline that covers the body too, a bound on its size
@@ -37,14 +38,15 @@ export function createProviderFetch(
   const once = async (url: string, init: FetchOptions): Promise<Response> => {
     const target = new URL(url)
     const signal = AbortSignal.timeout(timeout * 1000)
-    try {
-      const response = await (fetch ?? globalThis.fetch)(url, {
-        ...init,
-        redirect: 'manual',
-        signal,
-      })
+    const exchange = async () => {
+      const options = { ...init, redirect: 'manual' as const, signal }
+      const response = await (fetch ?? globalThis.fetch)(url, options)
       onAnswer(response)
-      return await buffered(response, target)
+      return buffered(response, target)
+    }
+    try {
+      // The app's own fetch may not know about signals.
+      return await Promise.race([exchange(), aborted(signal)])
     } catch (error) {
       throw toHttpError(error, signal, target, timeout)
     }
@@ -65,6 +67,12 @@ export function createProviderFetch(
 
 function hasAuthorization(init: FetchOptions): boolean {
   return new Headers(init?.headers).has('authorization')
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })
 }
 
 async function buffered(response: Response, url: URL): Promise<Response> {
@@ -95,7 +103,8 @@ function toHttpError(error: unknown, signal: AbortSignal, url: URL, timeout: num
 /** The first code in the chain of causes, which is where undici puts what the socket said. */
 export function reasonOf(error: unknown): string {
   let name = 'unknown reason'
-  for (let one: unknown = error; typeof one === 'object' && one !== null;) {
+  let one = error
+  for (let depth = 0; depth < maxCauses && typeof one === 'object' && one !== null; depth += 1) {
     const {
       code,
       cause,

@@ -81,8 +81,17 @@ export function createProvider(config: Config): Provider {
     skew = Number.isNaN(date) ? skew : Date.now() - date
     if (Math.abs(skew) > (config.clockTolerance + 1) * 1000) warnOnce('WARN_CLOCK_SKEW')
   })
-  const secret = async () =>
-    typeof config.clientSecret === 'function' ? config.clientSecret() : config.clientSecret
+  const secret = async () => {
+    if (typeof config.clientSecret === 'string') return config.clientSecret
+    try {
+      return await config.clientSecret()
+    } catch (cause) {
+      throw new OAuthError('ERR_CONFIG_INVALID', {
+        detail: "option 'clientSecret': the function has failed; see the cause",
+        cause,
+      })
+    }
+  }
 
   // The library awaits the authentication, which its types do not say.
   // oxlint-disable-next-line typescript/no-misused-promises

@@ -81,6 +81,8 @@ export interface Sessions {
   store(req: IncomingMessage): Store
   isInMemory(req: IncomingMessage): boolean
   login(req: IncomingMessage): LoginRecord | undefined
+  /** Whether this request belongs to the session `id`, and somebody is signed in there. */
+  isLoginOf(req: IncomingMessage, id: string): boolean
   /** A new session id with the app's own data and `login`; saved when it resolves. */
   begin(req: IncomingMessage, login: LoginRecord): Promise<string>
   /** A new session id with the app's own data and nobody signed in; saved when it resolves. */
@@ -95,6 +97,8 @@ export interface Sessions {
   cookieSettable(req: IncomingMessage): boolean
   /** `Path` of the session cookie. */
   cookiePath(req: IncomingMessage): string
+  /** Whether browsers keep the session cookie back where another site led to this one. */
+  isStrict(req: IncomingMessage): boolean
   /** A short record of our own beside the visitor's sessions. */
   putRecord(req: IncomingMessage, id: string, value: unknown, ttl: number): Promise<void>
   getRecord(req: IncomingMessage, id: string): Promise<unknown>
@@ -189,6 +193,8 @@ export function createSessions(config: Config): Sessions {
     store,
     isInMemory: (req) => store(req) instanceof session.MemoryStore,
     login: (req: SessionRequest) => req.session?.oauth,
+    isLoginOf: (req: SessionRequest, id) =>
+      req.session?.oauth !== undefined && req.sessionID === id,
     async begin(req: SessionRequest, login) {
       const previous = current(req).oauth
       // What one person left in the session is not for the next person who signs in over it.
@@ -217,6 +223,10 @@ export function createSessions(config: Config): Sessions {
       return !secure || isSecureRequest(req)
     },
     cookiePath: (req: SessionRequest) => current(req).cookie.path ?? '/',
+    isStrict(req: SessionRequest) {
+      const { sameSite } = current(req).cookie
+      return sameSite === true || String(sameSite).toLowerCase() === 'strict'
+    },
     async putRecord(req, id, value, ttl) {
       // Stores compute the life time of a record from its cookie.
       const expires = new Date(Date.now() + ttl)

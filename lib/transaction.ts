@@ -124,14 +124,28 @@ export function createTransactions(
   const put = (req: IncomingMessage, digest: string, record: TransactionRecord, ttl: number) =>
     sessions.putRecord(req, recordId(digest), record, ttl)
 
-  const takeNow = async (req: IncomingMessage, digest: string): Promise<Taken> => {
-    const cookie = pendingCookies(req).find((one) => one.digest === digest)
-    // Without the cookie this is another browser, or one that sends us none (RFC 9700 section 4.7).
-    if (!cookie) return { status: 'unknown', cookies: req.headers.cookie !== undefined }
-    const record = (await sessions.getRecord(req, recordId(digest))) as
-      | TransactionRecord
-      | undefined
-    const age = Date.now() - cookie.startedAt
+  const read = async (req: IncomingMessage, digest: string) =>
+    (await sessions.getRecord(req, recordId(digest))) as TransactionRecord | undefined
+
+  /**
+   * Another browser, one that sends us no cookies (RFC 9700 section 4.7), or the one that finished
+   * this login: its cookie is gone, and its session says that it may know where the login led.
+   */
+  const withoutCookie = async (req: IncomingMessage, digest: string): Promise<Taken> => {
+    const record = sessions.login(req) && (await read(req, digest))
+    if (record && 'done' in record && sessions.isLoginOf(req, record.done.sessionId)) {
+      return { status: 'done', outcome: record.done }
+    }
+    return { status: 'unknown', cookies: req.headers.cookie !== undefined }
+  }
+
+  const takeNow = async (
+    req: IncomingMessage,
+    digest: string,
+    startedAt: number,
+  ): Promise<Taken> => {
+    const record = await read(req, digest)
+    const age = Date.now() - startedAt
     if (!record || ('pending' in record && age > lifetime)) {
       if (age > lifetime)
         return { status: 'expired', minutesAgo: Math.round((age - lifetime) / 60_000) }
@@ -157,18 +171,19 @@ export function createTransactions(
     async park(req, state, answer) {
       const digest = digestOf(state)
       const cookie = pendingCookies(req).find((one) => one.digest === digest)
-      const record = cookie && (await sessions.getRecord(req, recordId(digest)))
-      const { pending } = (record ?? {}) as { pending?: Transaction }
-      if (!pending) return false
-      await put(req, digest, { pending, answer }, lifetime)
+      const record = cookie && (await read(req, digest))
+      if (!record || !('pending' in record)) return false
+      await put(req, digest, { pending: record.pending, answer }, lifetime)
       return true
     },
     async take(req, state) {
       const digest = digestOf(state)
+      const cookie = pendingCookies(req).find((one) => one.digest === digest)
+      if (!cookie) return withoutCookie(req, digest)
       let first = false
       const taken = await taking.run(digest, () => {
         first = true
-        return takeNow(req, digest)
+        return takeNow(req, digest, cookie.startedAt)
       })
       // Two requests that arrive together share the look-up, and one of them gets the transaction.
       return taken.status === 'pending' && !first ? { status: 'taken' } : taken

@@ -134,7 +134,7 @@ redis?.describeWithIt('4 processes and a provider in trouble', () => {
       options: { refresh: { lease: 0.5 }, timeout: 6 },
     })
   })
-  afterEach(() => herd.provider.front.faults.clear())
+  afterEach(() => herd?.provider.front.faults.clear())
   afterAll(async () => {
     await herd?.close()
     await backend?.close()

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeProject, root } from './packed.ts'
 
@@ -18,5 +19,8 @@ export async function installNodeLines(): Promise<void> {
   const system = process.platform === 'win32' ? 'win' : process.platform
   const carrier = `node-${system}-${process.arch}`
   const packages = nodeLines.map((line) => `node-${line}@npm:${carrier}@${line}`)
-  await makeProject(cache, {}, packages)
+  // Test files run side by side: each downloads apart, and the first to finish provides for all.
+  const apart = `${cache}-${process.pid}`
+  await makeProject(apart, {}, packages)
+  await rename(apart, cache).catch(() => rm(apart, { recursive: true }))
 }

@@ -4,17 +4,22 @@ import { join } from 'node:path'
 import { installNodeLines, nodeLines, nodeOfLine } from './node-lines.ts'
 import { makeProject, pack, run, temporaryFolder } from './packed.ts'
 
-const exported = [
-  'OAuthError',
-  'errorCodes',
-  'errorHandler',
-  'eventNames',
-  'isOAuthError',
-  'memoryStore',
-  'oauth',
-  'requireAuth',
-  'sessionStore',
-]
+const exported = {
+  'express-oauth-client': [
+    'OAuthError',
+    'errorCodes',
+    'errorHandler',
+    'eventNames',
+    'isOAuthError',
+    'memoryStore',
+    'oauth',
+    'requireAuth',
+    'sessionStore',
+  ],
+  'express-oauth-client/inspector': ['inspector'],
+  'express-oauth-client/stores/postgres': ['postgresStore'],
+  'express-oauth-client/stores/redis': ['redisStore'],
+}
 
 // Nothing listens on port 1: what a refused connection becomes differs inside and outside of Jest.
 const scenario = `
@@ -47,9 +52,12 @@ exports.scenario = async ({ oauth }) => {
 }
 `
 const report = (load: string): string => `
-${load}.then(async (all) => {
-  const { scenario } = require('./scenario.cjs')
-  console.log(JSON.stringify({ node: process.version, names: Object.keys(all).sort(), answers: await scenario(all) }))
+const { scenario } = require('./scenario.cjs')
+const entrances = ${JSON.stringify(Object.keys(exported))}
+Promise.all(entrances.map(async (name) => [name, await ${load}(name)])).then(async (loaded) => {
+  const names = loaded.map(([name, all]) => [name, Object.keys(all).sort()])
+  const answers = await scenario(loaded[0][1])
+  console.log(JSON.stringify({ node: process.version, names: Object.fromEntries(names), answers }))
 })
 `
 
@@ -60,8 +68,8 @@ describe('the built package, outside of Jest', () => {
     folder = await temporaryFolder('package-runtime')
     const files = {
       'scenario.cjs': scenario,
-      'require.cjs': report(`Promise.resolve(require('express-oauth-client'))`),
-      'import.cjs': report(`import('express-oauth-client')`),
+      'require.cjs': report('require'),
+      'import.cjs': report('import'),
     }
     await Promise.all([
       installNodeLines(),

@@ -88,25 +88,28 @@ describe('the types of the published package', () => {
 
   afterAll(() => rm(folder, { recursive: true }))
 
-  const compilers = {
-    'TypeScript 7': () => join(root, 'node_modules/typescript/bin/tsc'),
-    'TypeScript 5.9': () => join(folder, 'express/node_modules/typescript/bin/tsc'),
+  async function compile(project: (typeof projects)[number], compiler: string): Promise<string> {
+    const { name, type, options, source } = project
+    const place = join(folder, 'plain' in project ? 'plain' : 'express', name)
+    await mkdir(place, { recursive: true })
+    await writeFile(join(place, 'package.json'), JSON.stringify({ private: true, type }))
+    await writeFile(join(place, 'app.ts'), source)
+    await writeFile(join(place, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }))
+    return run(process.execPath, [compiler, '-p', place], { cwd: place })
   }
 
-  describe.each(Object.entries(compilers))('with %s', (version, compiler) => {
-    it.each(projects)('fit $name', async ({ name, type, options, source, ...project }) => {
-      const place = join(folder, 'plain' in project ? 'plain' : 'express', `${version} ${name}`)
-      await mkdir(place)
-      await writeFile(join(place, 'package.json'), JSON.stringify({ private: true, type }))
-      await writeFile(join(place, 'app.ts'), source)
-      await writeFile(join(place, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }))
-      const compile = run(process.execPath, [compiler(), '-p', place], { cwd: place })
-      await expect(compile).resolves.toBe('')
-    })
+  it.each(projects)('fit $name', async (project) => {
+    const compiler = join(root, 'node_modules/typescript/bin/tsc')
+    await expect(compile(project, compiler)).resolves.toBe('')
+  })
+
+  it.each(projects.slice(0, 2))('fit $name of an older TypeScript', async (project) => {
+    const compiler = join(folder, 'express/node_modules/typescript/bin/tsc')
+    await expect(compile(project, compiler)).resolves.toBe('')
   })
 
   it('compile to CommonJS that Node runs', async () => {
-    const place = join(folder, 'express', 'TypeScript 7 CommonJS')
+    const place = join(folder, 'express/CommonJS')
     const load = `console.log(typeof require('./app.js').app.listen)`
     const set = { CLIENT_ID: 'app', CLIENT_SECRET: 'secret', APP_SECRET: 'long enough '.repeat(4) }
     const env = { ...process.env, NODE_OPTIONS: '', ...set }

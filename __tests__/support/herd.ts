@@ -36,9 +36,17 @@ const pastAccessToken = 3_660_000
 /** Several processes of one app over one store, with oidc-provider behind them. */
 export async function startHerd({ storeUrl, processes = 4, options }: HerdOptions): Promise<Herd> {
   const provider = await startProvider()
-  const apps = await Promise.all(Array.from({ length: processes }, forkHerdApp))
   const agent = createUserAgent()
-  const [first] = apps
+  const apps: HerdApp[] = []
+  const close = async () => {
+    await Promise.all(apps.map((app) => app.kill()))
+    await provider.close()
+    resetClock()
+  }
+  const [first] = await forkAll(processes, apps).catch(async (error: unknown) => {
+    await close()
+    throw error
+  })
   if (!first) throw new RangeError('a herd has at least one process')
   provider.registerApp(first.url)
   const mount = (app: HerdApp) =>
@@ -85,12 +93,15 @@ export async function startHerd({ storeUrl, processes = 4, options }: HerdOption
     expire: () => advance(pastAccessToken),
     advance,
     refreshes: () => provider.tokenRequests('refresh_token'),
-    async close() {
-      await Promise.all(apps.map((app) => app.kill()))
-      await provider.close()
-      resetClock()
-    },
+    close,
   }
+}
+
+/** Notes each app in `apps` as soon as it runs. */
+async function forkAll(count: number, apps: HerdApp[]): Promise<readonly HerdApp[]> {
+  const forkOne = async () => void apps.push(await forkHerdApp())
+  await Promise.all(Array.from({ length: count }, forkOne))
+  return apps
 }
 
 /** How many answers there were of each status, such as `{ 200: 198, 503: 2 }`. */

@@ -1,13 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { eventNames, type FlowEvent } from '../events.ts'
-import {
-  isWorking,
-  kindOfEvent,
-  lastOwn,
-  loginOf,
-  type Flow,
-  type FlowKind,
-} from './flow.ts'
+import { isWorking, kindOfEvent, lastOwn, loginOf, type Flow, type FlowKind } from './flow.ts'
 
 const maxFlows = 50
 const maxEvents = 200

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
+import escapeHtml from 'escape-html'
 import { contextOf, type Mount } from '../context.ts'
 import { readCookies } from '../cookies.ts'
+import { sendPage } from '../error-page.ts'
 import { isOAuthError, OAuthError } from '../errors.ts'
 import { emit, type EventFacts } from '../events.ts'
 import { cookieShapes, digestOf, namesOf, pathOnly, shapeOf, shapesOf } from '../mask.ts'
@@ -70,7 +72,7 @@ async function receive(req: IncomingMessage, res: ServerResponse, mount: Mount):
   if (outage) throw outage
   const params = req.method === 'POST' ? await readForm(req) : queryOf(req)
   const state = stateOf(params)
-  if (req.method === 'POST') return park(req, res, mount, state, params)
+  if (isWithoutSession(req, mount, params)) return park(req, res, mount, state, params)
 
   const taken = await takeOrWait(req, mount, state)
   if (taken.status === 'done') return continueAs(req, res, mount, taken.outcome)
@@ -324,9 +326,19 @@ function stateOf(params: URLSearchParams): string {
 const malformed = (detail: string) =>
   new OAuthError('ERR_CALLBACK_INVALID', { detail: `callback: ${detail}` })
 
+/** Coming from another site, a posted answer has no Lax session cookie, and no answer a Strict one. */
+function isWithoutSession(
+  req: IncomingMessage,
+  { sessions }: Mount,
+  params: URLSearchParams,
+): boolean {
+  if (req.method === 'POST') return true
+  return sessions.isStrict(req) && (params.has('code') || params.has('error'))
+}
+
 /**
- * A posted answer comes without the Lax session cookie. It is kept with its transaction, and the
- * same-site GET that follows finishes the login in the visitor's own session.
+ * Keeps the answer with its transaction; the same-site GET that follows finishes the login in the
+ * visitor's own session.
  */
 async function park(
   req: IncomingMessage,
@@ -338,9 +350,26 @@ async function park(
   const parked = await mount.transactions.park(req, state, params.toString())
   if (!parked) {
     const taken = await mount.transactions.take(req, state)
-    if (taken.status !== 'done' && taken.status !== 'taken') throw lost(req, mount, taken)
+    if (taken.status !== 'done' && taken.status !== 'taken') {
+      // The mark of a restart is a Lax cookie too, so a posted answer must not begin again.
+      if (req.method === 'POST') throw lost(req, mount, taken)
+      return withoutTransaction(req, res, mount, taken, params)
+    }
   }
-  redirect(res, `${mount.urls.redirectUri}?state=${encodeURIComponent(state)}`)
+  const next = `${mount.urls.redirectUri}?state=${encodeURIComponent(state)}`
+  if (mount.sessions.isStrict(req)) return goOnFromHere(res, next)
+  redirect(res, next)
+}
+
+/** A redirect would still count as coming from the other site; a page of ours begins anew. */
+function goOnFromHere(res: ServerResponse, location: string): void {
+  res.setHeader('Refresh', `0;url=${location}`)
+  sendPage(
+    res,
+    200,
+    'Signing you in',
+    `<p>One moment, please.</p><div class="actions"><a class="button" href="${escapeHtml(location)}">Continue</a></div>`,
+  )
 }
 
 /** The transaction, or what its first arrival made of it: double clicks and reloads come here. */
