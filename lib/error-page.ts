@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import escapeHtml from 'escape-html'
 import { isProduction } from './config.ts'
+import { docsOf } from './error-advice.ts'
 import { publicMessage, type OAuthError } from './errors.ts'
 import { inspectorUrl } from './inspector-link.ts'
 import { isNavigation } from './navigation.ts'
@@ -86,6 +87,9 @@ function referenceOf(flow: string): string {
   return url ? `${code} · <a href="${escapeHtml(url)}">See what happened</a>` : code
 }
 
+const forDeveloper = ({ code, detail = '' }: OAuthError): string =>
+  `<p class="why"><strong>For the developer:</strong> ${escapeHtml(detail)}<br>What to do: <code>${docsOf(code)}</code>, by symptom: <code>docs/troubleshooting.md</code></p>`
+
 function sendErrorPage(
   res: ServerResponse,
   error: OAuthError,
@@ -95,10 +99,7 @@ function sendErrorPage(
     ({ text, href }, index) =>
       `<a class="button${index > 0 ? ' quiet' : ''}" href="${escapeHtml(href)}">${escapeHtml(text)}</a>`,
   )
-  const why =
-    error.detail && !isProduction()
-      ? `<p class="why"><strong>For the developer:</strong> ${escapeHtml(error.detail)}</p>`
-      : ''
+  const why = isProduction() ? '' : forDeveloper(error)
   const reference = `<p class="reference"><code>${error.code}</code>${error.flow ? ` · reference ${referenceOf(error.flow)}` : ''}</p>`
   sendPage(
     res,

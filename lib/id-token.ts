@@ -91,8 +91,21 @@ export function createIdTokenVerifier({
       allowance = Math.min(extraFetches, allowance + earned)
       allowanceAt = Date.now()
     }
+    if (allowance === 0) return false
     allowance -= 1
-    return allowance >= 0
+    return true
+  }
+
+  let fetching: Promise<CompactVerifyGetKey> | undefined
+  /** Keys that may have come after `used`; many tokens that need them share one fetch. */
+  const newerThan = async (used: CompactVerifyGetKey) => {
+    const current = keys.peek()
+    if (current && current !== used) return current
+    if (!fetching && !mayFetchAgain()) return undefined
+    fetching ??= keys.reload().finally(() => {
+      fetching = undefined
+    })
+    return fetching
   }
 
   const verifyWith = async (
@@ -108,31 +121,38 @@ export function createIdTokenVerifier({
     }
   }
 
+  const verifyWithKeys = async (idToken: string, options: { algorithms: string[] }) => {
+    const used = await keys.get()
+    try {
+      await verifyWith(idToken, used, options)
+    } catch (error) {
+      const newer = rotations.has(codeOf(error) ?? '') && (await newerThan(used))
+      if (!newer) throw error
+      await verifyWith(idToken, newer, options)
+    }
+  }
+
   return {
     async verifySignature(idToken, allowed = algorithms) {
       const { alg } = headerOf(idToken)
-      const options = { algorithms: [...allowed] }
       if (!alg || alg === 'none' || !allowed.includes(alg)) {
         throw invalid(
           `signed with ${printable(alg ?? 'nothing', 20)}, expected ${allowed.join(' or ')}; set idTokenSignedResponseAlg if the provider signs otherwise`,
         )
       }
+      const options = { algorithms: [alg] }
       try {
-        if (alg.startsWith('HS')) {
-          const secret = new TextEncoder().encode(await clientSecret())
-          return void (await compactVerify(idToken, secret, { algorithms: [alg] }))
-        }
-        await verifyWith(idToken, await keys.get(), options)
+        if (!alg.startsWith('HS')) return await verifyWithKeys(idToken, options)
+        await compactVerify(idToken, new TextEncoder().encode(await clientSecret()), options)
       } catch (error) {
-        if (codeOf(error) !== 'ERR_JWKS_NO_MATCHING_KEY') throw asInvalid(error)
-        if (!mayFetchAgain()) throw invalid('signed with a key that the provider does not publish')
-        await verifyWith(idToken, await keys.reload(), options).catch((again: unknown) => {
-          throw asInvalid(again)
-        })
+        throw asInvalid(error)
       }
     },
   }
 }
+
+/** What a token looks like whose key we do not have yet; some providers give every key one name. */
+const rotations = new Set(['ERR_JWKS_NO_MATCHING_KEY', 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'])
 
 /** Without `kid` several keys can fit; one of them has to verify. */
 async function verifyWithAny(
@@ -140,18 +160,23 @@ async function verifyWithAny(
   candidates: AsyncIterable<never>,
   options: { algorithms: string[] },
 ): Promise<void> {
+  let mismatch: unknown
   for await (const candidate of candidates) {
     try {
       return void (await compactVerify(idToken, candidate, options))
     } catch (error) {
       if (codeOf(error) !== 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED') throw error
+      mismatch = error
     }
   }
-  throw invalid('no key of the provider fits its signature')
+  throw mismatch
 }
 
 function asInvalid(error: unknown): OAuthError {
   if (error instanceof OAuthError) return error
+  if (codeOf(error) === 'ERR_JWKS_NO_MATCHING_KEY') {
+    return invalid('signed with a key that the provider does not publish')
+  }
   return invalid(printable(error instanceof Error ? error.message : 'unknown reason'))
 }
 

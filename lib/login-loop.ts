@@ -14,6 +14,8 @@ const maxLogins = 4
 export interface LoginLoop {
   isLooping(req: IncomingMessage): boolean
   count(req: IncomingMessage, res: ServerResponse): void
+  /** Who signs out has been signed in, so the logins before were no loop. */
+  reset(req: IncomingMessage, res: ServerResponse): void
   /** Marks that a lost login was begun again by itself; `false` when it was already. */
   mayRestart(req: IncomingMessage, res: ServerResponse): boolean
 }
@@ -43,6 +45,10 @@ export function createLoginLoop({ baseUrl, secret }: Config): LoginLoop {
         ...attributes,
         maxAge: windowSeconds,
       })
+    },
+    reset(req, res) {
+      if (readCookies(req)[counter] === undefined) return
+      setCookie(res, counter, '', { ...attributes, maxAge: 0 })
     },
     mayRestart(req, res) {
       // Without any cookie the mark would not come back either.

@@ -63,11 +63,19 @@ export function addressOf({ origin, pathname, protocol, host }: URL): string {
   return printable((origin === 'null' ? `${protocol}//${host}` : origin) + pathname, maxValueLength)
 }
 
-/** Names of claims or cookies; never their values. */
+/** Names of claims; never their values. */
 export const namesOf = (record: object): string[] =>
   Object.keys(record)
     .slice(0, maxEntries)
     .map((name) => printable(name, maxNameLength))
+
+/** Our own end in a digest of the state, which is nobody's business either. */
+const cookieName = (name: string): string =>
+  printable(name.replace(/(oauth-tx-).+/, '$1*'), maxNameLength)
+
+/** Names of the cookies of a request. */
+export const cookieNames = (cookies: object): string[] =>
+  Object.keys(cookies).slice(0, maxEntries).map(cookieName)
 
 /** The cookies of a `Set-Cookie` header. */
 export function cookieShapes(header: string | number | readonly string[] | undefined): string[] {
@@ -77,7 +85,7 @@ export function cookieShapes(header: string | number | readonly string[] | undef
     const end = pair.indexOf('=')
     const value = pair.slice(end + 1)
     const shape = value === '' ? 'removed' : shapeOf(value)
-    return `${printable(pair.slice(0, end), maxNameLength)}: ${shape}`
+    return `${cookieName(pair.slice(0, end))}: ${shape}`
   })
 }
 

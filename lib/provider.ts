@@ -18,7 +18,7 @@ import {
   usesHttp,
   type Metadata,
 } from './provider-metadata.ts'
-import { normaliseTokenResponse, refreshedIdToken } from './token-response.ts'
+import { normaliseTokenResponse, refreshedIdToken, withoutEcho } from './token-response.ts'
 import { scopeList, type Grant } from './tokens/token-set.ts'
 import type { TokenRequest, UserClaims } from './types.ts'
 import { warnOnce } from './warnings.ts'
@@ -139,7 +139,9 @@ export function createProvider(config: Config): Provider {
 
   const discover = async (url: URL): Promise<Connection> => {
     const started = Date.now()
-    emit('discovery.requested', 'discovery', () => ({ facts: { issuer: url.href } }))
+    // Nobody waits for the renewal of metadata that is still good.
+    const background = connection.peek() !== undefined
+    emit('discovery.requested', 'discovery', () => ({ facts: { issuer: url.href, background } }))
     try {
       const found = await client.discovery(url, clientId, clientMetadata, authenticate, {
         [client.customFetch]: http as client.CustomFetch,
@@ -152,7 +154,7 @@ export function createProvider(config: Config): Provider {
       requireSecureEndpoints(metadata, config)
       emit('discovery.completed', 'discovery', () => ({
         duration: Date.now() - started,
-        facts: { issuer: url.href, metadata: namesOf(metadata) },
+        facts: { issuer: url.href, background, metadata: namesOf(metadata) },
       }))
       return connect(found)
     } catch (error) {
@@ -160,7 +162,7 @@ export function createProvider(config: Config): Provider {
       emit('discovery.failed', 'discovery', () => ({
         duration: Date.now() - started,
         error: failure.code,
-        facts: { issuer: url.href, detail: failure.detail },
+        facts: { issuer: url.href, background, detail: failure.detail },
       }))
       throw failure
     }
@@ -361,9 +363,13 @@ function protocolFetch(
       if (isToken) await checkUserinfo(await response.clone().text())
       return response
     }
-    if (url !== metadata.token_endpoint) return response
-    const grantType = init.body instanceof URLSearchParams ? init.body.get('grant_type') : null
-    return normaliseTokenResponse(response, { grantType, plain })
+    if (!(init.body instanceof URLSearchParams)) return response
+    const grantType = init.body.get('grant_type')
+    const answer =
+      url === metadata.token_endpoint
+        ? await normaliseTokenResponse(response, { grantType, plain })
+        : response
+    return answer.ok ? answer : withoutEcho(answer, init.body)
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { contextOf, type Mount } from './context.ts'
 import { handleFailure } from './error-handler.ts'
@@ -162,8 +163,13 @@ function fail(
   next: (error?: unknown) => void,
   mount: Mount | undefined,
 ): Promise<void> {
-  emit('guard.refused', 'guard', () =>
-    isOAuthError(error) ? { error: error.code, facts: { detail: error.detail } } : {},
-  )
+  const flow = randomBytes(9).toString('base64url')
+  if (!isOAuthError(error)) {
+    emit('guard.refused', flow)
+    return handleFailure(error, req, res, next, mount)
+  }
+  // What a login before it has told has its flow already.
+  error.flow ??= flow
+  emit('guard.refused', error.flow, () => ({ error: error.code, facts: { detail: error.detail } }))
   return handleFailure(error, req, res, next, mount)
 }

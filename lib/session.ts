@@ -132,6 +132,8 @@ export function createSessions(config: Config): Sessions {
   const timeout = config.timeout * 1000
   let own: Middleware | undefined
   let resaveChecked = false
+  /** Requests whose session is our own. */
+  const opened = new WeakSet<IncomingMessage>()
 
   const current = (req: SessionRequest) => {
     if (req.session) return req.session
@@ -171,6 +173,7 @@ export function createSessions(config: Config): Sessions {
 
   return {
     open(req, res, next) {
+      opened.add(req)
       own ??= session(hardened(config)) as unknown as Middleware
       own(req, res, next)
     },
@@ -219,8 +222,9 @@ export function createSessions(config: Config): Sessions {
       if (oauth) oauth.seenAt = now
     },
     cookieSettable(req: SessionRequest) {
-      const { secure } = current(req).cookie
-      return !secure || isSecureRequest(req)
+      if (!current(req).cookie.secure) return true
+      const { proxy } = (config.session || {}) as Partial<SessionOptions>
+      return isSecureRequest(req, opened.has(req) ? { proxy } : undefined)
     },
     cookiePath: (req: SessionRequest) => current(req).cookie.path ?? '/',
     isStrict(req: SessionRequest) {
@@ -251,7 +255,17 @@ function contentOf(data: object): string {
   return JSON.stringify(content)
 }
 
-/** Express answers for itself and for the proxies it was told to trust; a bare socket for itself. */
-function isSecureRequest(req: IncomingMessage & { secure?: boolean }): boolean {
-  return req.secure ?? (req.socket as { encrypted?: boolean }).encrypted === true
+/**
+ * Whether express-session takes a request for https. What it was told of proxies is known of our
+ * own session only; of the app's it is what Express says, and without Express what the proxy says.
+ */
+function isSecureRequest(
+  req: IncomingMessage & { secure?: boolean },
+  own: Pick<Partial<SessionOptions>, 'proxy'> | undefined,
+): boolean {
+  if ((req.socket as { encrypted?: boolean }).encrypted) return true
+  const [proto = ''] = String(req.headers['x-forwarded-proto'] ?? '').split(',')
+  const forwarded = proto.trim().toLowerCase() === 'https'
+  if (!own) return req.secure ?? forwarded
+  return own.proxy === true ? forwarded : own.proxy !== false && req.secure === true
 }

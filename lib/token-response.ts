@@ -1,3 +1,5 @@
+import { shapeOf } from './mask.ts'
+
 /** Where the ID token of a refresh is put, so that its checks happen after the tokens are stored. */
 export const refreshedIdToken = 'refreshed_id_token'
 
@@ -36,6 +38,18 @@ export async function normaliseTokenResponse(
   if (failed) headers.delete('www-authenticate')
   const status = failed && response.status === 200 ? 400 : response.status
   return new Response(JSON.stringify(members), { status, headers })
+}
+
+const secretNames = ['client_secret', 'code', 'code_verifier', 'refresh_token', 'token']
+
+/** Some servers repeat in their error what they were sent, and errors are for people and logs. */
+export async function withoutEcho(response: Response, sent: URLSearchParams): Promise<Response> {
+  let body = await response.text()
+  for (const secret of secretNames.map((name) => sent.get(name) ?? '').filter(Boolean)) {
+    body = body.replaceAll(JSON.stringify(secret).slice(1, -1), shapeOf(secret))
+  }
+  const { headers, status } = response
+  return new Response(body, { status, headers })
 }
 
 function parse(contentType: string, body: string): Members | undefined {

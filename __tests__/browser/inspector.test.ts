@@ -1,15 +1,17 @@
-import { copyFileSync, mkdirSync, statSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { startExample } from '../../example-app/start.js'
 import { inspector } from '../../lib/inspector/index.ts'
 import { describeWithChromium, launchChromium } from '../support/browser.ts'
 import { startJourney, type Journey } from '../support/journey.ts'
-import type { Handler } from '../support/site.ts'
 
 const screenshots = join('artifacts', 'screenshots')
-const picture = join('docs', 'images', 'flow-inspector.png')
-const maxPictureBytes = 200 * 1024
+const images = join('docs', 'images')
+const maxImageBytes = 200 * 1024
+/** `UPDATE_IMAGES=1 npm test` writes the pictures of the documentation anew. */
+const updating = Boolean(process.env['UPDATE_IMAGES'])
 
 describeWithChromium('the flow inspector in a real browser', () => {
   let browser: Browser
@@ -29,7 +31,7 @@ describeWithChromium('the flow inspector in a real browser', () => {
   beforeEach(async () => {
     inspect = inspector()
     journey = await startJourney({
-      before: [inspect as Handler],
+      before: [inspect],
       provider: { host: 'localhost' },
     })
     context = await browser.newContext({ baseURL: journey.app.url })
@@ -82,16 +84,6 @@ describeWithChromium('the flow inspector in a real browser', () => {
     await openFlow(/^Login/)
     expect(await page.getByRole('img', { name: /Sequence diagram: Login/ }).count()).toBe(1)
     await photograph('login')
-
-    const figure = page.locator('figure')
-    await page.emulateMedia({ colorScheme: 'light' })
-    const path = join(screenshots, 'inspector-figure.png')
-    await figure.screenshot({ path })
-    if (process.env['UPDATE_IMAGES']) {
-      mkdirSync(join('docs', 'images'), { recursive: true })
-      copyFileSync(path, picture)
-    }
-    expect(statSync(path).size).toBeLessThan(maxPictureBytes)
   })
 
   test('draws where a login failed, what was the cause and what is to be done', async () => {
@@ -121,6 +113,10 @@ describeWithChromium('the flow inspector in a real browser', () => {
     )
     await page.goto('/albums')
     await openFlow(/^API call/)
+    expect(await page.locator('.only-wide .branch text').allTextContents()).toEqual([
+      'refresh',
+      'retry',
+    ])
     await photograph('api-retry')
     await openFlow(/^Refresh/)
     await photograph('refresh')
@@ -159,5 +155,49 @@ describeWithChromium('the flow inspector in a real browser', () => {
       .getByRole('listitem')
       .filter({ has: page.getByRole('heading', { level: 3 }) })
     expect(await steps.count()).toBeGreaterThan(12)
+  })
+})
+
+describeWithChromium('the pictures of the documentation', () => {
+  const exported = async (page: Page, name: RegExp): Promise<string> => {
+    const link = page.getByRole('link', { name }).first()
+    const answer = await fetch(`${page.url()}${await link.getAttribute('href')}.svg`)
+    return answer.text()
+  }
+
+  test('are exports of what the example does', async () => {
+    const ports = { photoEditor: 3000, drive: 3001, provider: 3002 }
+    const example = await startExample({ accessTokenTtl: 3600, ...(updating && { ports }) })
+    const browser = await launchChromium()
+    try {
+      const page = await browser.newPage({ baseURL: example.urls.photoEditor })
+      await page.goto('/albums')
+      await page.getByRole('button', { name: 'Cancel' }).click()
+      await page.getByRole('heading', { name: 'Sign-in cancelled' }).waitFor()
+      await page.goto('/oauth-inspector/')
+      const failed = await exported(page, /^Login.*ERR_LOGIN_CANCELLED/)
+
+      await page.goto('/albums')
+      await page.getByRole('radio', { name: /Ada/ }).check()
+      await page.getByLabel('Password').fill('analytical-engine')
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByRole('heading', { name: 'Your albums' }).waitFor()
+      await page.goto('/oauth-inspector/')
+      const login = await exported(page, /^Login.*done/)
+
+      for (const [name, svg] of Object.entries({
+        'flow-inspector': login,
+        'failed-login': failed,
+      })) {
+        expect(svg).toMatch(/^<svg[^]*GET \/albums[^]*<\/svg>\s*$/)
+        expect(svg.length).toBeLessThan(maxImageBytes)
+        if (!updating) continue
+        mkdirSync(images, { recursive: true })
+        writeFileSync(join(images, `${name}.svg`), svg)
+      }
+    } finally {
+      await browser.close()
+      await example.close()
+    }
   })
 })

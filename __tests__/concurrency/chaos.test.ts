@@ -53,10 +53,12 @@ for (const { describeWithIt, name, start } of backends) {
       await backend.kill()
       const noticed = winner.next('store.failed')
       hold.release()
-      await noticed
+      // A killed PostgreSQL has connections that live on for a moment; they may take the tokens.
+      await Promise.race([noticed, pending])
       await backend.restart()
       expect([200, 503]).toEqual(expect.arrayContaining([...statuses(await pending)]))
 
+      await herd.advance(pastBackOff)
       const traffic = startTraffic(herd, '/token', 1)
       await traffic.flowing(1)
       await traffic.stop()
@@ -98,8 +100,8 @@ for (const { describeWithIt, name, start } of backends) {
 
     test('a restart of the store in the middle of traffic signs nobody out', async () => {
       const herd = await startExpired({ storeUrl: backend.url, options: { timeout: 3 } })
-      const traffic = startTraffic(herd, '/token')
-      await traffic.flowing(3)
+      const traffic = startTraffic(herd, '/token', 4)
+      await traffic.flowing(10)
       await backend.kill()
       await herd.expire()
       await backend.restart()
@@ -108,7 +110,7 @@ for (const { describeWithIt, name, start } of backends) {
       await traffic.flowing(3)
       const recovery = Math.round(performance.now() - backAt)
       await herd.expire()
-      await traffic.flowing(3)
+      await traffic.flowing(10)
       await traffic.stop()
 
       const { 200: good, ...bad } = traffic.tally
@@ -180,15 +182,17 @@ redis?.describeWithIt('4 processes and a provider in trouble', () => {
     const grants: string[] = []
     const note = ({ grantId = '' }: { grantId?: string | undefined }) => void grants.push(grantId)
     herd.provider.provider.on('refresh_token.saved', note)
-    const since = await expired()
+    await expired()
     herd.provider.provider.off('refresh_token.saved', note)
     const [first] = herd.apps
     if (!first) throw new Error('no app')
     await herd.ask(first, '/note?text=milk')
+    await herd.expire()
     await herd.provider.provider.RefreshToken.revokeByGrantId(grants.at(-1) ?? '')
 
+    const before = herd.refreshes()
     expect(tally(await herd.stampede('/token', 20))).toEqual({ 401: 80 })
-    expect(since.refreshes()).toBe(1)
+    expect(herd.refreshes()).toBe(before + 1)
     for (const { body } of await herd.stampede('/', 1)) {
       expect(JSON.parse(body)).toEqual({ sub: null })
     }

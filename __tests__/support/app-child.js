@@ -26,6 +26,14 @@ const listener = (req, res, next) => {
   else res.writeHead(503).end()
 }
 
+/** @type {express.ErrorRequestHandler} */
+const reportUnexpected = (error, _req, res, _next) => {
+  const stack = error instanceof Error ? error.stack : String(error)
+  tell({ kind: 'failed', reason: stack })
+  if (!res.headersSent) res.status(500)
+  res.end('unexpected')
+}
+
 /** @param {AppProcessOptions} options */
 function createApp({ config, trustProxy }) {
   const created = express()
@@ -45,14 +53,6 @@ function createApp({ config, trustProxy }) {
   return created
 }
 
-/** @type {express.ErrorRequestHandler} */
-function reportUnexpected(error, _req, res, _next) {
-  const stack = error instanceof Error ? error.stack : String(error)
-  tell({ kind: 'failed', reason: stack })
-  if (!res.headersSent) res.status(500)
-  res.end('unexpected')
-}
-
 /** @param {AppProcessOptions['tls']} tls */
 async function listen(tls) {
   const server = tls
@@ -63,13 +63,17 @@ async function listen(tls) {
   return /** @type {import('node:net').AddressInfo} */ (server.address()).port
 }
 
+/** @returns {number} */
 function heapInUse() {
   // Twice, because the first run only marks what has finalisers.
   for (let run = 0; run < 2; run += 1) globalThis.gc?.()
   return process.memoryUsage().heapUsed
 }
 
-/** @param {ToApp} message */
+/**
+ * @param {ToApp} message
+ * @returns {Promise<number>}
+ */
 async function obey(message) {
   if (message.kind === 'listen') return listen(message.tls)
   if (message.kind === 'heap') return heapInUse()

@@ -79,6 +79,9 @@ export async function startHerd({ storeUrl, processes = 4, options }: HerdOption
     return exchange({ method: 'GET', url, headers, signal })
   }
 
+  const stampede = (path: string, perApp: number, among = living()) =>
+    Promise.all(Array.from({ length: perApp }, () => among.map((app) => ask(app, path))).flat())
+
   return {
     provider,
     apps,
@@ -86,10 +89,11 @@ export async function startHerd({ storeUrl, processes = 4, options }: HerdOption
     async signIn() {
       const page = await agent.visit(`${first.url}/photos`)
       if (page.status !== 200) throw new Error(`sign-in: ${page.status} ${page.body}`)
+      // connect-pg-simple never recovers from an outage during its first query.
+      await stampede('/', 1)
     },
     ask,
-    stampede: (path, perApp, among = living()) =>
-      Promise.all(Array.from({ length: perApp }, () => among.map((app) => ask(app, path))).flat()),
+    stampede,
     expire: () => advance(pastAccessToken),
     advance,
     refreshes: () => provider.tokenRequests('refresh_token'),

@@ -2,6 +2,7 @@
 import { pipeline } from 'node:stream'
 import express from 'express'
 import { errorHandler, oauth, requireAuth } from 'express-oauth-client'
+import { inspector } from 'express-oauth-client/inspector'
 import { securityHeaders } from '../shared/headers.js'
 import { useViews } from '../shared/views.js'
 import { driveClient } from './drive-client.js'
@@ -33,6 +34,9 @@ export function createPhotoEditor({ driveUrl, ...settings }) {
   app.use(securityHeaders([new URL(settings.issuer).origin]))
   useViews(app)
 
+  const inspected = process.env['NODE_ENV'] !== 'production'
+  if (inspected) app.use('/oauth-inspector', inspector())
+
   app.use(
     oauth({
       issuer: settings.issuer,
@@ -51,6 +55,7 @@ export function createPhotoEditor({ driveUrl, ...settings }) {
     res.set('Cache-Control', 'private, no-store')
     res.locals['user'] = req.auth?.user
     res.locals['path'] = req.path
+    res.locals['inspected'] = inspected
     next()
   })
 

@@ -41,8 +41,8 @@ function arrowRow(step: Step, number: number, geometry: Geometry): Row {
   const words = geometry.words(step.from, step.to)
   const titleWidth = words.width - (geometry.name === 'narrow' ? 74 : 0)
   const titles = wrap(step.title, titleWidth, titleSize, 'bold')
-  const y = 12 + titles.length * titleLine
-  const details = detailBlock(step.details, words.x, y + 20, words.width)
+  const y = geometry.drop - 8 + titles.length * titleLine
+  const details = detailBlock(step.details, words.x, y + geometry.drop, words.width)
   const markup = [
     `<g class="${classOf(step)}">`,
     ...titles.map((line, index) =>
@@ -54,7 +54,10 @@ function arrowRow(step: Step, number: number, geometry: Geometry): Row {
     details.markup,
     '</g>',
   ]
-  return { height: y + details.height + 26, markup: markup.join('') }
+  return {
+    height: y + (details.height && details.height + geometry.drop - 20) + 26,
+    markup: markup.join(''),
+  }
 }
 
 function arrow({ from, to, shape }: Step, geometry: Geometry, y: number): string {
@@ -77,13 +80,14 @@ function time(step: Step, { name, width }: Geometry, y: number): string {
   const took = step.duration === undefined ? '' : `took ${span(step.duration)}`
   if (name === 'narrow') return text(width - 10, 14, at, 'class="time"')
   return (
-    text(74, y + 4, at, 'class="time"') + (took ? text(74, y + 19, took, 'class="time quiet"') : '')
+    text(82, y + 4, at, 'class="time"') + (took ? text(82, y + 19, took, 'class="time quiet"') : '')
   )
 }
 
 /** Parameters in as many columns as there is room for. */
 function detailBlock(details: readonly string[], x: number, y: number, width: number): Row {
-  const count = Math.max(1, Math.min(details.length, Math.floor(width / columnWidth)))
+  const fitting = Math.floor(width / columnWidth)
+  const count = Math.max(1, Math.min(fitting, Math.ceil(details.length / 3)))
   const each = width / count
   const cells = details.map((detail) => detailLines(detail, each - 6))
   const perColumn = Math.ceil(cells.length / count)
@@ -123,10 +127,10 @@ function noteRow(step: Step, number: number, geometry: Geometry): Row {
   const details = detailBlock(
     compact(step.details),
     box.x + 32,
-    34 + titles.length * titleLine,
+    32 + titles.length * titleLine,
     inner,
   )
-  const height = 22 + titles.length * titleLine + details.height + (details.height ? 2 : 0)
+  const height = 22 + titles.length * titleLine + details.height + (details.height ? 6 : 0)
   const y = 22
   const markup = [
     `<g class="${classOf(step)}">`,
@@ -156,7 +160,7 @@ function noteBox({ from, to }: Step, geometry: Geometry): { x: number; width: nu
 /** The red box under the step that went wrong. */
 function withFailure(row: Row, failure: Failure, geometry: Geometry): Row {
   const wide = geometry.name === 'wide'
-  const x = wide ? 84 : 10
+  const x = wide ? 92 : 10
   const width = geometry.width - x - (wide ? 20 : 10)
   const entries: Array<readonly [string, string]> = [
     ['Seen', failure.seen],

@@ -48,7 +48,7 @@ export const diagramStyle = `${palette}
 .diagram .failure .code { fill: var(--bad); font-weight: 700; font-size: 13.5px }
 .diagram .failure .label { fill: var(--soft); font-weight: 650 }
 .diagram .branch rect { fill: var(--note); fill-opacity: .45; stroke: var(--soft); stroke-dasharray: 4 4 }
-.diagram .branch text { fill: var(--soft); font-size: 12px; font-weight: 700; letter-spacing: .04em }
+.diagram .branch text { fill: var(--soft); font-size: 12px; font-weight: 700; letter-spacing: .04em; text-anchor: end; stroke: none }
 .diagram .pending .line { stroke-dasharray: 3 7 }
 .diagram.narrow .actor { font-size: 11.5px; text-anchor: middle }
 @media (prefers-reduced-motion: no-preference) {

@@ -104,10 +104,10 @@ function frames(
     const branch = steps[start]?.branch ?? ''
     const after = steps.findIndex((step, index) => index > start && step.branch !== branch)
     const last = after === -1 ? steps.length - 1 : after - 1
-    const y = (tops[start] ?? 0) - 8
-    const end = (tops[last] ?? 0) + (rows[last]?.height ?? 0) - 10
-    const x = name === 'wide' ? 90 : 3
-    const label = `<text x="${x + 9}" y="${round(y - 4)}">${branch}</text>`
+    const y = (tops[start] ?? 0) - 9
+    const end = (tops[last] ?? 0) + (rows[last]?.height ?? 0) - 15
+    const x = name === 'wide' ? 98 : 3
+    const label = `<text x="${width - 18}" y="${round(y + 19)}">${branch}</text>`
     return `<g class="branch"><rect x="${x}" y="${round(y)}" width="${width - x - 6}" height="${round(end - y)}" rx="9"/>${label}</g>`
   })
 }

@@ -3,6 +3,8 @@ import type { Actor } from './story.ts'
 /** A layout of the diagram: one for wide windows, one for narrow ones. */
 export interface Geometry {
   readonly name: 'wide' | 'narrow'
+  /** From the arrow down to the first line of details. */
+  readonly drop: number
   readonly width: number
   /** Height of the row of participants. */
   readonly headHeight: number
@@ -14,13 +16,14 @@ export interface Geometry {
 }
 
 const wideGap = 280
-const wideGutter = 84
+const wideGutter = 92
 const narrowWidth = 400
 
 export function wideGeometry(actors: readonly Actor[]): Geometry {
   const x = (actor: Actor) => wideGutter + (actors.indexOf(actor) + 0.5) * wideGap
   return {
     name: 'wide',
+    drop: 20,
     width: wideGutter + actors.length * wideGap,
     headHeight: 76,
     gap: wideGap,
@@ -36,6 +39,7 @@ export function narrowGeometry(actors: readonly Actor[]): Geometry {
   const gap = (narrowWidth - 88) / Math.max(1, actors.length - 1)
   return {
     name: 'narrow',
+    drop: 28,
     width: narrowWidth,
     headHeight: 64,
     gap,

@@ -42,9 +42,7 @@ const isPathless = (middleware: Mounted): boolean => middleware.mountpath === '/
 /** The mount path as far as the framework has told it before any request came. */
 export function announcedPath(middleware: object): string | undefined {
   const { mountpath, parent, route } = middleware as Mounted
-  if (typeof mountpath === 'string') {
-    const outer = parent?.path?.() ?? ''
-    return outer + (mountpath === '/' ? ownPath : mountpath)
-  }
-  return typeof route === 'string' ? route || ownPath : undefined
+  const path = mountpath ?? route
+  if (typeof path !== 'string') return undefined
+  return (parent?.path?.() ?? '') + (path === '/' ? ownPath : path)
 }

@@ -51,9 +51,16 @@ export function createRecorder(): Recorder {
     return false
   }
 
-  /** What is done once for all who need it, such as discovery, is a step of each of their flows. */
+  /**
+   * What is done once for all who need it, such as discovery, is a step of each of their flows. Only
+   * logins wait for keys.
+   */
   const share = (event: FlowEvent) => {
-    for (const flow of flows.values()) if (isWorking(flow)) add(flow, event)
+    if (event.facts['background'] === true) return
+    const forLogins = event.name.startsWith('jwks.')
+    for (const flow of flows.values()) {
+      if (isWorking(flow) && (flow.kind === 'login' || !forLogins)) add(flow, event)
+    }
   }
 
   /** A refresh between a refused API call and its second try is a branch of that call. */

@@ -12,7 +12,8 @@ const reasons: Readonly<Record<string, string>> = {
 
 function titleOf(event: FlowEvent): string {
   const left = Number(textOf(event, 'expiresIn') || Number.NaN)
-  if (Number.isNaN(left)) return 'a new access token is wanted'
+  if (Number.isNaN(left) || textOf(event, 'reason') === 'forced')
+    return 'a new access token is wanted'
   if (left > 0) return `the access token expires in ${span(left * 1000)}`
   return `the access token expired ${span(-left * 1000)} ago`
 }

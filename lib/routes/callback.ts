@@ -7,7 +7,15 @@ import { readCookies } from '../cookies.ts'
 import { sendPage } from '../error-page.ts'
 import { isOAuthError, OAuthError } from '../errors.ts'
 import { emit, type EventFacts } from '../events.ts'
-import { cookieShapes, digestOf, namesOf, pathOnly, shapeOf, shapesOf } from '../mask.ts'
+import {
+  cookieNames,
+  cookieShapes,
+  digestOf,
+  namesOf,
+  pathOnly,
+  shapeOf,
+  shapesOf,
+} from '../mask.ts'
 import { isNavigation, originalUrlOf, queryOf } from '../navigation.ts'
 import type { CodeGrant } from '../provider.ts'
 import { redirect } from '../redirect.ts'
@@ -63,7 +71,7 @@ function factsOf(req: IncomingMessage, { config }: Mount, params: URLSearchParam
     responseMode: config.responseMode,
     path: pathOnly(originalUrlOf(req)),
     parameters: shapesOf(params),
-    requestCookies: namesOf(readCookies(req)),
+    requestCookies: cookieNames(readCookies(req)),
   }
 }
 

@@ -25,19 +25,26 @@ export async function logout(
 ): Promise<void> {
   requireMethod(req, res, ['GET', 'POST'])
   const outage = contextOf(req)?.outage
-  if (outage) throw outage
-  if (req.method === 'POST') requireSameOrigin(req, mount)
+  if (outage) throw asFlow(outage)
+  if (req.method === 'POST' && !isSameOrigin(req, mount.urls.origin)) {
+    throw asFlow(crossSite(mount))
+  }
   const login = mount.sessions.login(req)
   if (!login) return redirect(res, returnUrl(mount).href)
   if (req.method === 'GET' && !isSameOriginUserAction(req)) return confirm(res, mount)
   await signOut(req, res, mount, login)
 }
 
-function requireSameOrigin(req: IncomingMessage, { urls }: Mount): void {
-  if (isSameOrigin(req, urls.origin)) return
-  throw new OAuthError('ERR_CROSS_SITE', {
+const crossSite = ({ urls }: Mount) =>
+  new OAuthError('ERR_CROSS_SITE', {
     detail: `logout: the form was posted from another origin than ${urls.origin}, or by a client that sends neither Sec-Fetch-Site nor Origin`,
   })
+
+/** What is refused before it begins is a flow of its own, so that its failure can be looked into. */
+function asFlow(error: OAuthError): OAuthError {
+  const flow = (error.flow ??= randomBytes(9).toString('base64url'))
+  emit('logout.failed', flow, () => ({ error: error.code, facts: { detail: error.detail } }))
+  return error
 }
 
 function confirm(res: ServerResponse, { urls }: Mount): void {
@@ -76,6 +83,7 @@ async function signOut(
     // The tombstone comes first: from here on no request in flight can bring the login back.
     await vault.remove(login.tokenSetId)
     await sessions.end(req)
+    mount.loginLoop.reset(req, res)
     emit('logout.session_ended', flow)
     if (tokenSet) await revoke(mount, tokenSet, flow)
     await config.onLogout?.(login.user, req)

@@ -358,7 +358,7 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     emit('refresh.failed', flow, () => ({
       duration: Date.now() - started,
       error: error.code,
-      facts: { outcome, detail: error.detail },
+      facts: { outcome, detail: error.detail, oauthError: error.oauthError },
     }))
     if (outcome !== 'unchanged') {
       failures.set(id, { error, until: Date.now() + backOff })

@@ -95,8 +95,10 @@ export function createTokenSet(
  */
 export function mergeGrant(previous: TokenSet, grant: Grant, key: string): TokenSet {
   const scope = previous.accessTokens[key]?.scope ?? previous.scope
+  // How long the last refresh token lived says nothing about a new one.
+  const { refreshExpiresAt: _replaced, ...lasting } = previous
   return {
-    ...previous,
+    ...(grant.refreshToken === undefined ? previous : lasting),
     version: previous.version + 1,
     accessTokens: { ...previous.accessTokens, [key]: toAccessToken(grant, scope) },
     ...(grant.refreshToken === undefined ? {} : { refreshToken: grant.refreshToken }),
