@@ -87,7 +87,9 @@ describe('the page for', () => {
 
   test('an expired login says how long it may take', async () => {
     const journey = await start()
-    const stopped = await journey.agent.visit(`${journey.app.url}/photos`, { stopBefore: atCallback })
+    const stopped = await journey.agent.visit(`${journey.app.url}/photos`, {
+      stopBefore: atCallback,
+    })
     advanceClock(20 * 60_000)
     await journey.agent.visit(stopped.pending?.url ?? '', { stopBefore: atCallback })
     const page = await journey.agent.resume(stopped)
@@ -119,7 +121,9 @@ describe('a client secret that the provider refuses', () => {
     const { page, detail } = await refusedWith('a-wrong-secret-of-some-length')
     expectPage(page, 500, 'ERR_CLIENT_REJECTED', 'This site needs its operator')
     expect(detail).toMatch('client authentication used: client_secret_')
-    expect(detail).toMatch(/offered by the provider: [^;]*client_secret_basic[^;]*client_secret_post/)
+    expect(detail).toMatch(
+      /offered by the provider: [^;]*client_secret_basic[^;]*client_secret_post/,
+    )
     expect(detail + page.body).not.toContain('a-wrong-secret')
   })
 
@@ -216,11 +220,13 @@ describe('the reference on the page', () => {
 describe.each(hostKinds)('what the provider says, on %s', (host) => {
   test('is no markup on the page', async () => {
     const journey = await start({ host })
-    const stopped = await journey.agent.visit(`${journey.app.url}/photos`, { stopBefore: atCallback })
+    const stopped = await journey.agent.visit(`${journey.app.url}/photos`, {
+      stopBefore: atCallback,
+    })
     const url = new URL(stopped.pending?.url ?? '')
     url.searchParams.delete('code')
     url.searchParams.set('error', 'odd<script>alert(1)</script>')
-    url.searchParams.set('error_description', '"><img src=x onerror=alert(1)> ${7*7} {{7*7}}')
+    url.searchParams.set('error_description', '"><img src=x onerror=alert(1)> <%= 7*7 %> {{7*7}}')
     const page = await journey.agent.visit(url)
     expect(page.status).toBe(403)
     expect(page.body).not.toMatch(/<script|<img/)
@@ -228,12 +234,10 @@ describe.each(hostKinds)('what the provider says, on %s', (host) => {
   })
 })
 
-type Answerer = 'default' | 'app'
-
 /** Who answers an unknown state, which needs neither provider nor session. */
 async function answeredBy(
   build: (options: OAuthOptions) => Parameters<typeof listen>[0],
-): Promise<{ by: Answerer | string; page: Page }> {
+): Promise<{ by: string; page: Page }> {
   const provider = closing(await startScriptedProvider())
   const { url } = closing(
     await listen((baseUrl) =>
@@ -337,7 +341,9 @@ describe.each([
           },
         }),
       )
-      app.use(((_error, _req, res, _next) => void res.end('too late')) as express.ErrorRequestHandler)
+      app.use(
+        ((_error, _req, res, _next) => void res.end('too late')) as express.ErrorRequestHandler,
+      )
       return app
     })
     expect({ by, status: page.status, body: page.body }).toEqual({

@@ -63,7 +63,8 @@ async function start(scenario: Scenario = {}) {
   return { agent: createUserAgent(), errors, provider, store, url }
 }
 
-const authorized = (page: Page) => page.hops.some(({ location }) => location?.includes('/authorize'))
+const authorized = (page: Page) =>
+  page.hops.some(({ location }) => location?.includes('/authorize'))
 
 /** Everything about a person or a login stays out of every cache. */
 function expectPrivate({ headers }: Page): void {
@@ -119,16 +120,19 @@ describe('somebody who is signed in', () => {
   test.each([
     ['as strongly', '/strong', { acr: 'urn:strong' }, 'acr_values', 'urn:strong'],
     ['as recently', '/recent', { auth_time: seconds() }, 'max_age', '60'],
-  ])('but not %s as %s demands signs in again and gets in', async (_t, path, claims, name, value) => {
-    const long = { auth_time: seconds() - 3600 }
-    const { agent, provider, url } = await start({ idToken: withClaims(long) })
-    await agent.visit(`${url}/signed-in`)
-    provider.script({ idToken: withClaims(claims) })
-    const refused = await agent.fetch(url + path)
-    expect(refused.status).toBe(401)
-    expect((await agent.visit(url + path)).json()).toEqual({ at: path })
-    expect(provider.authorizations.at(-1)?.get(name)).toBe(value)
-  })
+  ])(
+    'but not %s as %s demands signs in again and gets in',
+    async (_t, path, claims, name, value) => {
+      const long = { auth_time: seconds() - 3600 }
+      const { agent, provider, url } = await start({ idToken: withClaims(long) })
+      await agent.visit(`${url}/signed-in`)
+      provider.script({ idToken: withClaims(claims) })
+      const refused = await agent.fetch(url + path)
+      expect(refused.status).toBe(401)
+      expect((await agent.visit(url + path)).json()).toEqual({ at: path })
+      expect(provider.authorizations.at(-1)?.get(name)).toBe(value)
+    },
+  )
 
   test('whom the provider cannot vouch for as demanded gets a page that says so', async () => {
     const { agent, url } = await start()

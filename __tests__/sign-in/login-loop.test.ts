@@ -19,7 +19,12 @@ class ForgetfulStore extends MemoryStore {
   }
 }
 
-async function start({ store = new MemoryStore(), demand = {} as RequireAuthOptions } = {}) {
+interface LoopOptions {
+  readonly store?: MemoryStore
+  readonly demand?: RequireAuthOptions
+}
+
+async function start({ store = new MemoryStore(), demand = {} }: LoopOptions = {}) {
   const provider = closing(await startScriptedProvider({ authMethod: 'client_secret_post' }))
   const { url } = closing(
     await listen((baseUrl) => {

@@ -30,9 +30,9 @@ describe('a GET of /logout', () => {
     ['an old browser', Object.fromEntries(Object.keys(click).map((name) => [name, '']))],
   ])('by %s asks first', async (_title, headers) => {
     const journey = await signedIn()
-    const page = await journey.visit('/photos').then(() =>
-      journey.agent.visit(`${journey.app.url}/logout`, { headers }),
-    )
+    const page = await journey
+      .visit('/photos')
+      .then(() => journey.agent.visit(`${journey.app.url}/logout`, { headers }))
     expect(page.status).toBe(200)
     expect(page.hops).toHaveLength(1)
     expect(page.headers['set-cookie']).toBeUndefined()

@@ -124,16 +124,19 @@ describe('the back button and reloads', () => {
     expect(journey.app.errors).toEqual([])
   })
 
-  test.each(hostKinds)('the callback again ends where it did the first time, on %s', async (host) => {
-    const journey = await start({ host })
-    const stopped = await begin(journey, journey.agent, '/photos?album=7')
-    const first = await journey.agent.resume(stopped)
-    const second = await journey.agent.resume(stopped)
-    expect(second.json()).toEqual(first.json())
-    expect(second.url.href).toBe(first.url.href)
-    expect(journey.provider.tokenRequests()).toBe(1)
-    expect(journey.app.errors).toEqual([])
-  })
+  test.each(hostKinds)(
+    'the callback again ends where it did the first time, on %s',
+    async (host) => {
+      const journey = await start({ host })
+      const stopped = await begin(journey, journey.agent, '/photos?album=7')
+      const first = await journey.agent.resume(stopped)
+      const second = await journey.agent.resume(stopped)
+      expect(second.json()).toEqual(first.json())
+      expect(second.url.href).toBe(first.url.href)
+      expect(journey.provider.tokenRequests()).toBe(1)
+      expect(journey.app.errors).toEqual([])
+    },
+  )
 
   test('a callback from long ago leads somebody who is signed in to the front page', async () => {
     const journey = await start()
@@ -183,27 +186,30 @@ const ahead = [
 ] as const
 
 describe.each(['express5', 'http'] as const)('what only looks ahead, on %s', (host) => {
-  test.each(ahead)('%s touches nothing, and the login can still be finished', async (_t, headers) => {
-    const journey = await start({ host })
-    const { agent, app, provider } = journey
-    const stopped = await begin(journey, agent)
-    const before = stored(journey)
-    const asked = provider.front.requests.length
-    for (const url of [`${app.url}/login`, stopped.pending?.url ?? '', `${app.url}/photos`]) {
-      const page = await agent.visit(url, { headers })
-      expect(page.hops).toHaveLength(1)
-      expect([401, 503]).toContain(page.status)
-      expect(page.headers['set-cookie']).toBeUndefined()
-      expect(page.headers['cache-control']).toBe('private, no-store')
-    }
-    expect(stored(journey)).toEqual(before)
-    expect(provider.front.requests).toHaveLength(asked)
-    expect((await agent.resume(stopped)).status).toBe(200)
+  test.each(ahead)(
+    '%s touches nothing, and the login can still be finished',
+    async (_t, headers) => {
+      const journey = await start({ host })
+      const { agent, app, provider } = journey
+      const stopped = await begin(journey, agent)
+      const before = stored(journey)
+      const asked = provider.front.requests.length
+      for (const url of [`${app.url}/login`, stopped.pending?.url ?? '', `${app.url}/photos`]) {
+        const page = await agent.visit(url, { headers })
+        expect(page.hops).toHaveLength(1)
+        expect([401, 503]).toContain(page.status)
+        expect(page.headers['set-cookie']).toBeUndefined()
+        expect(page.headers['cache-control']).toBe('private, no-store')
+      }
+      expect(stored(journey)).toEqual(before)
+      expect(provider.front.requests).toHaveLength(asked)
+      expect((await agent.resume(stopped)).status).toBe(200)
 
-    const logout = await agent.visit(`${app.url}/logout`, { headers })
-    expect(logout.status).toBe(503)
-    expect((await agent.fetch(`${app.url}/`)).json()).toMatchObject({ sub: 'alice' })
-  })
+      const logout = await agent.visit(`${app.url}/logout`, { headers })
+      expect(logout.status).toBe(503)
+      expect((await agent.fetch(`${app.url}/`)).json()).toMatchObject({ sub: 'alice' })
+    },
+  )
 
   test.each([
     ['HEAD', 'GET'],
@@ -228,7 +234,11 @@ describe.each(['express5', 'http'] as const)('what only looks ahead, on %s', (ho
   test.each([
     ['the icon', '/photos?favicon', { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }],
     ['a style sheet', '/photos', { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'style' }],
-    ['a service worker', '/photos', { 'sec-fetch-mode': 'same-origin', 'sec-fetch-dest': 'worker' }],
+    [
+      'a service worker',
+      '/photos',
+      { 'sec-fetch-mode': 'same-origin', 'sec-fetch-dest': 'worker' },
+    ],
     ['an old browser’s image', '/photos', { accept: 'image/*', 'sec-fetch-mode': '' }],
   ])('%s begins no login', async (_title, path, headers) => {
     const journey = await start({ host })

@@ -218,7 +218,11 @@ describe('said once', () => {
     expectOneWarning('WARN_SESSION_MOUNTED_AFTER', { session: {}, sessionAfter: true }))
 
   test('a host that is not the one of baseUrl', () =>
-    expectOneWarning('WARN_HOST_DIFFERS', { publicUrl: 'http://localhost:1' }, { stopBefore: () => true }))
+    expectOneWarning(
+      'WARN_HOST_DIFFERS',
+      { publicUrl: 'http://localhost:1' },
+      { stopBefore: () => true },
+    ))
 
   test('a clock that is minutes away from the provider’s', () =>
     expectOneWarning('WARN_CLOCK_SKEW', { config: { fetch: fetchWithDate(-5 * 60_000) } }))
@@ -258,7 +262,9 @@ test('an ID token that failed because of the clock says how far the clock is off
   })
   const page = await agent.visit(`${url}/photos`)
   expect(page.body).toContain('ERR_ID_TOKEN_INVALID')
-  expect(errors[0]?.detail).toMatch(/this server's clock is (299|300|301) s ahead of the provider's/)
+  expect(errors[0]?.detail).toMatch(
+    /this server's clock is (299|300|301) s ahead of the provider's/,
+  )
 })
 
 test('an iss that nothing is configured to compare with is told once', async () => {

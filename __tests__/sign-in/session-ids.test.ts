@@ -8,7 +8,7 @@ import { startApp } from '../support/apps.ts'
 import { listen } from '../support/listen.ts'
 import { startScriptedProvider } from '../support/scripted-provider.ts'
 import { withClaims } from '../support/trial.ts'
-import { createUserAgent, type Page, type UserAgent } from '../support/user-agent.ts'
+import { createUserAgent, type Page } from '../support/user-agent.ts'
 
 const closing = closeAfterEach()
 afterEach(resetClock)
@@ -64,9 +64,14 @@ async function start() {
         }),
       )
       app.get('/', (req, res) => void res.json({ sub: req.auth?.user.sub ?? null }))
-      app.get('/photos', requireAuth(), (req, res) => void res.json({ cart: req.session.cart ?? [] }))
+      app.get(
+        '/photos',
+        requireAuth(),
+        (req, res) => void res.json({ cart: req.session.cart ?? [] }),
+      )
       app.get('/cart', (req, res) => {
-        if (req.query['item']) (req.session.cart ??= []).push(String(req.query['item']))
+        const { item } = req.query
+        if (typeof item === 'string') (req.session.cart ??= []).push(item)
         res.json({ cart: req.session.cart ?? [] })
       })
       return app
@@ -222,9 +227,11 @@ describe('cookies', () => {
     const { agent, url } = await start()
     await agent.cookies.set(url, 'theme=dark; Path=/')
     const page: Page = await agent.visit(`${url}/photos`)
-    const touched = page.hops.flatMap(({ setCookies }) => setCookies.map((line) => line.split('=')[0]))
+    const touched = page.hops.flatMap(({ setCookies }) =>
+      setCookies.map((line) => line.split('=')[0]),
+    )
     expect(touched).not.toContain('theme')
-    expect((await (agent as UserAgent).cookies.of(url)).get('theme')).toBe('dark')
+    expect((await agent.cookies.of(url)).get('theme')).toBe('dark')
   })
 
   test('of pending logins are gone after any outcome, and those of the guard after a minute', async () => {

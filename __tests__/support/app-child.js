@@ -84,7 +84,7 @@ async function obey(message) {
 process.on('message', (/** @type {ToApp} */ message) => {
   obey(message).then(
     (value) => tell({ kind: 'done', id: message.id, value }),
-    (/** @type {Error} */ error) => tell({ kind: 'failed', reason: error.stack }),
+    (/** @type {unknown} */ error) => tell({ kind: 'failed', reason: String(error) }),
   )
 })
 process.on('disconnect', () => process.exit())

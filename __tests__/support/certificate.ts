@@ -21,11 +21,11 @@ export async function createCertificate(hosts: readonly string[]): Promise<Certi
   const keyFile = join(folder, 'key.pem')
   const certFile = join(folder, 'cert.pem')
   const names = [...hosts.map((host) => `DNS:${host}`), 'IP:127.0.0.1']
-  await run('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
-    ...['-nodes', '-days', '1', '-subj', '/CN=loopback', '-keyout', keyFile, '-out', certFile],
-    ...['-addext', `subjectAltName=${names.join(',')}`],
-  ])
+  const key = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout'.split(' ')
+  const certificate = '-x509 -days 1 -subj /CN=loopback -out'.split(' ')
+  const hostNames = `subjectAltName=${names.join(',')}`
+  const args = ['req', ...key, keyFile, ...certificate, certFile, '-addext', hostNames]
+  await run('openssl', args)
   return {
     key: await readFile(keyFile, 'utf8'),
     cert: await readFile(certFile, 'utf8'),

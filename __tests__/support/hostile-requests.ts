@@ -33,14 +33,19 @@ export interface KnownBrowser {
 
 const latin1 = (maxLength: number) =>
   fc.string({
-    unit: fc.integer({ min: 0x20, max: 0xff }).filter((code) => code !== 0x7f).map((code) => String.fromCharCode(code)),
+    unit: fc
+      .integer({ min: 0x20, max: 0xff })
+      .filter((code) => code !== 0x7f)
+      .map((code) => String.fromCharCode(code)),
     maxLength,
   })
 /** Anything at all, percent-encoded or not, whole or cut off. */
 const inQuery = fc.oneof(
   fc.string({ maxLength: 60 }).map(encodeURIComponentSafely),
   fc.string({ unit: 'binary', maxLength: 30 }).map(encodeURIComponentSafely),
-  fc.string({ unit: 'grapheme-ascii', maxLength: 40 }).map((value) => value.replaceAll(/[ #]/g, '+')),
+  fc
+    .string({ unit: 'grapheme-ascii', maxLength: 40 })
+    .map((value) => value.replaceAll(/[ #]/g, '+')),
   fc.constantFrom('', '%', '%00', '%0d%0a', '%F0%9F', '%u0041', '[]', '..%2f', '__proto__', '//'),
   fc.integer({ min: 500, max: 6000 }).map((length) => 'x'.repeat(length)),
 )
@@ -247,10 +252,7 @@ const anything = (target: Target): fc.Arbitrary<HostileRequest> =>
 
 export function hostileRequests(target: Target): fc.Arbitrary<HostileRequest> {
   return fc
-    .oneof(
-      { weight: 3, arbitrary: anything(target) },
-      { weight: 1, arbitrary: nearMiss(target) },
-    )
+    .oneof({ weight: 3, arbitrary: anything(target) }, { weight: 1, arbitrary: nearMiss(target) })
     .map((request) => {
       const hasBody = request.method === 'POST' || request.method === 'PUT'
       const type = { 'content-type': 'application/x-www-form-urlencoded' }
@@ -278,7 +280,10 @@ export function createSender(port: number): Sender {
         agent,
         method,
         path,
-        headers: { ...headers, ...(body && { 'content-length': Buffer.byteLength(body, 'latin1') }) },
+        headers: {
+          ...headers,
+          ...(body && { 'content-length': Buffer.byteLength(body, 'latin1') }),
+        },
         signal: AbortSignal.timeout(15_000),
       })
       request.end(body, 'latin1')

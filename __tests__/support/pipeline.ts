@@ -28,7 +28,9 @@ export async function openPipeline(port: number): Promise<Pipeline> {
     const found = [...text.matchAll(statusLine)]
     const last = found.at(-1)
     // A status line may be cut in two between this chunk and the next one.
-    rest = text.slice(Math.max(last ? last.index + last[0].length : 0, text.length - lengthOfCutLine))
+    rest = text.slice(
+      Math.max(last ? last.index + last[0].length : 0, text.length - lengthOfCutLine),
+    )
     for (const [, status] of found) onStatus(Number(status))
   })
   socket.on('error', (error) => onEnd(error))

@@ -525,6 +525,14 @@ describe('a store that fails', () => {
     expect((await stored())?.refreshToken).toBe('refresh-1')
   })
 
+  it('to lock lets no two requests of this process spend one refresh token', async () => {
+    const { asked, down, id, refresher, set } = await signIn()
+    down.add('claim')
+    await Promise.all([{}, api, { scope: 'photos' }].map((one) => refresher.fresh(id, set, one)))
+    const spent = asked.map(({ refreshToken }) => refreshToken)
+    expect(spent).toEqual(['refresh-0', 'refresh-1', 'refresh-2'])
+  })
+
   it('to release the lock costs nobody the tokens', async () => {
     const { down, id, refresher, set } = await signIn()
     down.add('release')
