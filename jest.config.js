@@ -16,4 +16,7 @@ export default {
   },
   collectCoverageFrom: ['lib/**/*.ts'],
   testTimeout: 30_000,
+  // Browsers, databases and herds of processes run beside the workers.
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '1GB',
 }

@@ -1,0 +1,120 @@
+import { tokenLife, type Weather } from './drill-plan.ts'
+import type { DrillTime } from './drill-time.ts'
+
+/** All tokens of one sign-in. */
+export interface Family {
+  readonly account: string
+  /** The provider has ended it. */
+  revoked: boolean
+  /** An answer with the next refresh token got lost, so the next refresh ends it. */
+  broken: boolean
+}
+
+interface RefreshToken {
+  readonly family: Family
+  use: { readonly process: number; answered: boolean } | undefined
+}
+
+/** A refresh token that was sent again although its first use had been answered. */
+export interface Reuse {
+  readonly first: number
+  readonly second: number
+}
+
+export interface DrillProvider {
+  readonly reuses: readonly Reuse[]
+  /** What an app process fetches with. */
+  fetchFor(process: number): typeof globalThis.fetch
+  /** The person signs in; the query of the callback. */
+  authorize(location: string, account: string): string
+  about(accessToken: string): { family: Family; resource: string } | undefined
+}
+
+const json = (status: number, body: unknown) =>
+  new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } })
+
+/** A plain OAuth 2.0 server that rotates refresh tokens and ends a family on reuse. */
+export function createDrillProvider(weather: Weather, time: DrillTime): DrillProvider {
+  const codes = new Map<string, string>()
+  const refreshTokens = new Map<string, RefreshToken>()
+  const accessTokens = new Map<string, { family: Family; resource: string }>()
+  const reuses: Reuse[] = []
+  let issued = 0
+
+  function issue(family: Family, resource: string): Response {
+    issued += 1
+    refreshTokens.set(`refresh-${issued}`, { family, use: undefined })
+    accessTokens.set(`access-${issued}`, { family, resource })
+    return json(200, {
+      access_token: `access-${issued}`,
+      refresh_token: `refresh-${issued}`,
+      token_type: 'Bearer',
+      expires_in: tokenLife,
+    })
+  }
+
+  function redeem(form: URLSearchParams): Response {
+    const account = codes.get(form.get('code') ?? '')
+    codes.delete(form.get('code') ?? '')
+    if (account === undefined) return json(400, { error: 'invalid_grant' })
+    return issue({ account, revoked: false, broken: false }, '')
+  }
+
+  function refresh(form: URLSearchParams, process: number): [Response, RefreshToken | undefined] {
+    const token = refreshTokens.get(form.get('refresh_token') ?? '')
+    if (!token || token.family.revoked) return [json(400, { error: 'invalid_grant' }), undefined]
+    if (token.use) {
+      if (token.use.answered) reuses.push({ first: token.use.process, second: process })
+      token.family.revoked = true
+      return [json(400, { error: 'invalid_grant' }), undefined]
+    }
+    token.use = { process, answered: false }
+    return [issue(token.family, form.get('resource') ?? ''), token]
+  }
+
+  async function serve(process: number, url: string, init: RequestInit): Promise<Response> {
+    const form = new URLSearchParams(String(init.body))
+    await travel(init.signal)
+    const trouble = weather.troubleOf('provider')
+    if (trouble === 'failing') return json(500, {})
+    if (trouble === 'silent') await silence(init.signal)
+    if (url.endsWith('/revoke')) {
+      const token = refreshTokens.get(form.get('token') ?? '')
+      if (token) token.family.revoked = true
+      return json(200, {})
+    }
+    if (form.get('grant_type') !== 'refresh_token') return redeem(form)
+    const [answer, token] = refresh(form, process)
+    if (token) token.family.broken = true
+    await travel(init.signal)
+    if (trouble === 'lost') throw new TypeError('fetch failed')
+    if (token?.use) {
+      token.use.answered = true
+      token.family.broken = false
+    }
+    return answer
+  }
+
+  /** A way through the network, which ends early when the client hangs up. */
+  async function travel(signal: AbortSignal | null | undefined): Promise<void> {
+    await time.wait(weather.delay())
+    signal?.throwIfAborted()
+  }
+
+  function silence(signal: AbortSignal | null | undefined): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(new TypeError('fetch failed')))
+    })
+  }
+
+  return {
+    reuses,
+    fetchFor: (process) => async (url, init) => serve(process, String(url), init ?? {}),
+    authorize(location, account) {
+      const state = new URL(location).searchParams.get('state') ?? ''
+      codes.set(`code-${codes.size}-${issued}`, account)
+      return new URLSearchParams({ code: [...codes.keys()].at(-1) ?? '', state }).toString()
+    },
+    about: (accessToken) => accessTokens.get(accessToken),
+  }
+}
