@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { readConfig, type OAuthOptions } from '../lib/config.ts'
+import { readConfig } from '../lib/config.ts'
+import type { OAuthOptions } from '../lib/options.ts'
 import { isOAuthError } from '../lib/errors.ts'
 import { oauth } from '../lib/oauth.ts'
 import { memoryStore } from '../lib/stores/memory.ts'

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { readConfig, type OAuthOptions } from '../lib/config.ts'
+import { readConfig } from '../lib/config.ts'
+import type { OAuthOptions } from '../lib/options.ts'
 import type { Sessions } from '../lib/session.ts'
 import {
   codeChallenge,

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Config } from './config.ts'
+import type { Config } from './options.ts'
 import type { OAuthError } from './errors.ts'
 import type { LoginLoop } from './login-loop.ts'
 import type { Provider } from './provider.ts'

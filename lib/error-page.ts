@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import escapeHtml from 'escape-html'
-import { isProduction } from './config.ts'
+import { isProduction } from './environment.ts'
 import { docsOf } from './error-advice.ts'
 import { publicMessage, type OAuthError } from './errors.ts'
 import { inspectorUrl } from './inspector-link.ts'

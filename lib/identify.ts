@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAuth } from './auth.ts'
-import type { Config } from './config.ts'
+import type { Config } from './options.ts'
 import { setContext, type Mount } from './context.ts'
 import { forbidStoring } from './error-page.ts'
 import { isOAuthError, type OAuthError } from './errors.ts'

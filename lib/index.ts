@@ -12,7 +12,7 @@ export type {
   OnError,
   OnLogin,
   OnLogout,
-} from './config.ts'
+} from './options.ts'
 export type {
   ClaimResult,
   ReplaceResult,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readCookies, setCookie, signValue, verifyValue } from './cookies.ts'
-import type { Config } from './config.ts'
+import type { Config } from './options.ts'
 import { deriveKey } from './seal.ts'
 
 const windowSeconds = 60

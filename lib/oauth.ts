@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isProduction, readConfig, type Config, type OAuthOptions } from './config.ts'
+import { readConfig } from './config.ts'
+import type { Config, OAuthOptions } from './options.ts'
+import { isProduction } from './environment.ts'
 import type { Mount, MountUrls, Tokens } from './context.ts'
 import { handleFailure } from './error-handler.ts'
 import { OAuthError } from './errors.ts'

@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from './options.ts'
 import { OAuthError } from './errors.ts'
 import { printable } from './printable.ts'
 import { isSecureOrLoopback } from './secure-url.ts'

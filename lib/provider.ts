@@ -1,5 +1,5 @@
 import * as client from 'openid-client'
-import type { Config } from './config.ts'
+import type { Config } from './options.ts'
 import { OAuthError } from './errors.ts'
 import { emit } from './events.ts'
 import { createIdTokenVerifier, type IdTokenVerifier } from './id-token.ts'

@@ -1,7 +1,7 @@
 /// <reference types="express-session" preserve="true" />
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import session, { type SessionData, type SessionOptions, type Store } from 'express-session'
-import type { Config } from './config.ts'
+import type { Config } from './options.ts'
 import { OAuthError } from './errors.ts'
 import { deriveKey } from './seal.ts'
 import type { Middleware, UserClaims } from './types.ts'

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Config } from './config.ts'
+import type { Config } from './options.ts'
 import { readCookies, setCookie, signValue, verifyValue } from './cookies.ts'
 import { deriveKey } from './seal.ts'
 import type { Sessions } from './session.ts'

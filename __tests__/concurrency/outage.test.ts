@@ -152,21 +152,24 @@ describe.each(moods)('a token store that is %s', (mood) => {
 describe('a token store whose lock alone is down', () => {
   const crowd = Array.from({ length: 10 })
 
-  test.each(moods)('and %s: a process goes on alone, and spends no refresh token twice', async (mood) => {
-    const tokens = unreliableTokenStore()
-    const { agent, app, provider } = await signedIn({
-      config: { ...limit, tokenStore: tokens.store },
-    })
-    advanceClock(pastAccessToken)
-    tokens.only = ['claim', 'renew', 'release']
-    tokens.mood = mood
-    const paths = ['/token', '/photos', '/fresh', '/albums']
-    const pages = await Promise.all(
-      crowd.flatMap(() => paths.map((path) => agent.fetch(app.url + path))),
-    )
-    expect(new Set(pages.map(({ status }) => status))).toEqual(new Set([200]))
-    expect(provider.front.requests.filter(({ status = 0 }) => status >= 400)).toEqual([])
-  })
+  test.each(moods)(
+    'and %s: a process goes on alone, and spends no refresh token twice',
+    async (mood) => {
+      const tokens = unreliableTokenStore()
+      const { agent, app, provider } = await signedIn({
+        config: { ...limit, tokenStore: tokens.store },
+      })
+      advanceClock(pastAccessToken)
+      tokens.only = ['claim', 'renew', 'release']
+      tokens.mood = mood
+      const paths = ['/token', '/photos', '/fresh', '/albums']
+      const pages = await Promise.all(
+        crowd.flatMap(() => paths.map((path) => agent.fetch(app.url + path))),
+      )
+      expect(new Set(pages.map(({ status }) => status))).toEqual(new Set([200]))
+      expect(provider.front.requests.filter(({ status = 0 }) => status >= 400)).toEqual([])
+    },
+  )
 
   test('and that takes no writes spends no refresh token', async () => {
     const tokens = unreliableTokenStore()

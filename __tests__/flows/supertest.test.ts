@@ -49,6 +49,8 @@ describe('an app under supertest', () => {
   })
 
   test('refuses a callback that no login belongs to', async () => {
-    await request(app).get('/callback?code=x&state=y').set('Accept', 'text/html').expect(400)
+    const answer = await request(app).get('/callback?code=x&state=y').set('Accept', 'text/html')
+    expect(answer.status).toBe(400)
+    expect(answer.text).toContain('ERR_STATE_UNKNOWN')
   })
 })

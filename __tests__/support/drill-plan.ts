@@ -105,14 +105,15 @@ export interface Weather {
   /** Milliseconds for one way to a store or to the provider. */
   delay(): number
   troubleOf(part: Part): Trouble | undefined
-  /** From now on everything is well. */
+  /** The windows of the plan count from now; before it everything is well. */
+  begin(): void
+  /** From now on everything is well again. */
   clear(): void
 }
 
 export function createWeather({ seed, windows }: Plan, now: () => number): Weather {
   const random = randomNumbers(seed)
-  const start = now()
-  let cleared = false
+  let start = Infinity
   return {
     delay() {
       const chance = random()
@@ -120,15 +121,17 @@ export function createWeather({ seed, windows }: Plan, now: () => number): Weath
       return Math.floor(random() * (chance < 0.95 ? 60 : 900))
     },
     troubleOf(part) {
-      if (cleared) return undefined
       const time = now() - start
       const current = windows.find(
         (one) => one.part === part && time >= one.from && time < one.from + one.length,
       )
       return current?.trouble
     },
+    begin() {
+      start = now()
+    },
     clear() {
-      cleared = true
+      start = Infinity
     },
   }
 }

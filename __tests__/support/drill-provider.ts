@@ -28,6 +28,8 @@ export interface DrillProvider {
   /** The person signs in; the query of the callback. */
   authorize(location: string, account: string): string
   about(accessToken: string): { family: Family; resource: string } | undefined
+  /** Of the newest sign-in of the account. */
+  familyOf(account: string): Family | undefined
 }
 
 const json = (status: number, body: unknown) =>
@@ -38,6 +40,7 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
   const codes = new Map<string, string>()
   const refreshTokens = new Map<string, RefreshToken>()
   const accessTokens = new Map<string, { family: Family; resource: string }>()
+  const families = new Map<string, Family>()
   const reuses: Reuse[] = []
   let issued = 0
 
@@ -57,7 +60,9 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
     const account = codes.get(form.get('code') ?? '')
     codes.delete(form.get('code') ?? '')
     if (account === undefined) return json(400, { error: 'invalid_grant' })
-    return issue({ account, revoked: false, broken: false }, '')
+    const family = { account, revoked: false, broken: false }
+    families.set(account, family)
+    return issue(family, '')
   }
 
   function refresh(form: URLSearchParams, process: number): [Response, RefreshToken | undefined] {
@@ -112,9 +117,11 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
     fetchFor: (process) => async (url, init) => serve(process, String(url), init ?? {}),
     authorize(location, account) {
       const state = new URL(location).searchParams.get('state') ?? ''
-      codes.set(`code-${codes.size}-${issued}`, account)
-      return new URLSearchParams({ code: [...codes.keys()].at(-1) ?? '', state }).toString()
+      issued += 1
+      codes.set(`code-${issued}`, account)
+      return new URLSearchParams({ code: `code-${issued}`, state }).toString()
     },
     about: (accessToken) => accessTokens.get(accessToken),
+    familyOf: (account) => families.get(account),
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { readConfig, type OAuthOptions } from '../../lib/config.ts'
+import { readConfig } from '../../lib/config.ts'
+import type { OAuthOptions } from '../../lib/options.ts'
 import { memoryStore } from '../../lib/stores/memory.ts'
 import { createTokenSet, mergeGrant, type TokenSet } from '../../lib/tokens/token-set.ts'
 import type { TokenStore } from '../../lib/tokens/token-store.ts'

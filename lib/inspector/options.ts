@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { isProduction } from '../config.ts'
+import { isProduction } from '../environment.ts'
 import { OAuthError } from '../errors.ts'
 
 export interface InspectorOptions {

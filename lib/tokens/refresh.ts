@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Config } from '../config.ts'
+import type { Config } from '../options.ts'
 import type { Refresher } from '../context.ts'
 import { isOAuthError, OAuthError, type ErrorCode } from '../errors.ts'
 import { emit, type EventFacts } from '../events.ts'

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Config } from '../config.ts'
+import type { Config } from '../options.ts'
 import { OAuthError } from '../errors.ts'
 import { emit } from '../events.ts'
 import { createSealer } from '../seal.ts'

@@ -32,6 +32,9 @@ const floors = {
   ],
   rules: [
     'config.ts',
+    'environment.ts',
+    'option-problems.ts',
+    'options.ts',
     'cookies.ts',
     'error-page.ts',
     'error-advice.ts',
