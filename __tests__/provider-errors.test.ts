@@ -127,6 +127,17 @@ describe('a refused or failed token request', () => {
       'ERR_CODE_REJECTED',
     ],
     [
+      '200 bad_refresh_token',
+      answerWith(200, { error: 'bad_refresh_token' }),
+      'ERR_LOGIN_EXPIRED',
+      'ERR_CODE_REJECTED',
+    ],
+    [
+      '200 incorrect_client_credentials',
+      answerWith(200, { error: 'incorrect_client_credentials' }),
+      ...both('ERR_CLIENT_REJECTED'),
+    ],
+    [
       '429 invalid_grant',
       answerWith(429, { error: 'invalid_grant' }),
       ...both('ERR_PROVIDER_UNAVAILABLE'),

@@ -305,7 +305,7 @@ describe('records of our own', () => {
 describe('a session store', () => {
   type Callback = (error?: unknown, value?: unknown) => void
 
-  const broken = (method: 'get' | 'set' | 'destroy', behave: (done: Callback) => void) => {
+  const broken = (method: 'get' | 'set' | 'destroy', behave: (done: Callback) => unknown) => {
     const store = new MemoryStore() as Store & Record<string, unknown>
     store[method] = (...call: unknown[]) => behave(call.at(-1) as Callback)
     return store
@@ -339,6 +339,16 @@ describe('a session store', () => {
     const { error } = await visit(undefined, work[method]?.(sessions) ?? (() => undefined))
     expect(error).toMatchObject({ code: 'ERR_SESSION_STORE_UNAVAILABLE' })
   })
+
+  it.each(methods)(
+    'that rejects in %s is an outage, and no unhandled rejection',
+    async (method) => {
+      const store = broken(method, () => Promise.reject(new Error('connection lost')))
+      const { sessions, visit } = await startSite({ session: { store } })
+      const { error } = await visit(undefined, work[method]?.(sessions) ?? (() => undefined))
+      expect(error).toMatchObject({ code: 'ERR_SESSION_STORE_UNAVAILABLE' })
+    },
+  )
 
   it.each(methods)('that never answers to %s is an outage after the timeout', async (method) => {
     const store = broken(method, () => {})

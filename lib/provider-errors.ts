@@ -28,6 +28,13 @@ const clientFaults = new Set([
   'request_not_supported',
   'request_uri_not_supported',
 ])
+/** GitHub's own words for errors that RFC 6749 section 5.2 names. */
+const dialect: Readonly<Record<string, string>> = {
+  bad_refresh_token: 'invalid_grant',
+  bad_verification_code: 'invalid_grant',
+  incorrect_client_credentials: 'invalid_client',
+  redirect_uri_mismatch: 'invalid_request',
+}
 /** RFC 6749 section 4.1.2.1. */
 const outages = new Set(['server_error', 'temporarily_unavailable', 'slow_down'])
 
@@ -48,11 +55,12 @@ const retryAfterOf = (response: Partial<Response> | undefined): number =>
   Number(response?.headers?.get('retry-after')) || 5
 
 function fromErrorBody(error: ProtocolError, step: Step, context: string): OAuthError {
-  const oauthError = printable(error.error, 64)
+  const sent = printable(error.error, 64)
+  const oauthError = Object.hasOwn(dialect, sent) ? (dialect[sent] ?? sent) : sent
   const description = printable(error.error_description)
   const facts: OAuthErrorFacts = {
     oauthError,
-    detail: `${step}: the provider answered ${error.status ?? ''} ${oauthError}${description ? ` (${description})` : ''}`,
+    detail: `${step}: the provider answered ${error.status ?? ''} ${sent}${description ? ` (${description})` : ''}`,
   }
   if (outages.has(oauthError) || error.status === 429) {
     const retryAfter = retryAfterOf(error.response)

@@ -64,7 +64,9 @@ function ask<T = void>(
       else resolve(absent ? undefined : value)
     }
     try {
-      run(done)
+      const pending = run(done)
+      // A store of promises that rejects beside its callback must not end the process.
+      if (pending instanceof Promise) pending.catch(done)
     } catch (error) {
       done(error)
     }
