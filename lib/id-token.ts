@@ -6,6 +6,7 @@ import { lastGood } from './last-good.ts'
 import { printable } from './printable.ts'
 import { translateProviderError } from './provider-errors.ts'
 import type { ProviderFetch } from './provider-http.ts'
+import type { UserClaims } from './types.ts'
 
 const keysMaxAge = 10 * 60_000
 const keysRetry = 30_000
@@ -214,4 +215,22 @@ export function checkContinuity(
   if (!audience.includes(expected.clientId)) {
     throw invalid('the refreshed one is meant for another client (aud)')
   }
+}
+
+/** Claims that speak of the token and not of the person; of no use once it has been checked. */
+const aboutTheToken = new Set('aud azp exp iat nbf jti nonce at_hash c_hash s_hash'.split(' '))
+
+/** The claims that an app wants to see. */
+export function aboutThePerson(claims: UserClaims): UserClaims {
+  const kept = Object.entries(claims).filter(([name]) => !aboutTheToken.has(name))
+  return { ...Object.fromEntries(kept), sub: claims.sub }
+}
+
+/** OpenID Connect Core 3.1.3.7: whoever is named as authorized party must be this client. */
+export function requireOwnAzp(claims: UserClaims | undefined, clientId: string): void {
+  const azp = claims?.['azp']
+  if (azp === undefined || azp === clientId) return
+  throw new OAuthError('ERR_ID_TOKEN_INVALID', {
+    detail: 'id_token: it was issued to another client (azp)',
+  })
 }

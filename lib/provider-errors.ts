@@ -166,3 +166,19 @@ export function authorizationError(error: string, description: string | undefine
   if (clientFaults.has(oauthError)) return new OAuthError('ERR_CLIENT_REJECTED', facts)
   return new OAuthError('ERR_LOGIN_NOT_COMPLETED', facts)
 }
+
+/** The Date header is whole seconds old, so less than five of them say nothing. */
+export function withClock(error: OAuthError, skew: number): OAuthError {
+  if (Math.abs(skew) < 5000) return error
+  const seconds = Math.round(Math.abs(skew) / 1000)
+  const clock = `this server's clock is ${seconds} s ${skew > 0 ? 'ahead of' : 'behind'} the provider's`
+  return new OAuthError(error.code, { detail: `${error.detail ?? ''}; ${clock}` })
+}
+
+/** A signed userinfo answer is checked like an ID token, but is not one. */
+export function asUserinfoError(error: unknown): unknown {
+  if (!(error instanceof OAuthError) || error.code !== 'ERR_ID_TOKEN_INVALID') return error
+  return new OAuthError('ERR_USERINFO_INVALID', {
+    detail: error.detail?.replace('id_token', 'userinfo') ?? 'userinfo',
+  })
+}

@@ -1,12 +1,23 @@
 import * as client from 'openid-client'
-import type { Config } from './options.ts'
 import { OAuthError } from './errors.ts'
 import { emit } from './events.ts'
-import { createIdTokenVerifier, type IdTokenVerifier } from './id-token.ts'
+import {
+  aboutThePerson,
+  createIdTokenVerifier,
+  requireOwnAzp,
+  type IdTokenVerifier,
+} from './id-token.ts'
 import { lastGood } from './last-good.ts'
 import { namesOf } from './mask.ts'
+import type { Config } from './options.ts'
 import { plainUserinfo } from './plain-userinfo.ts'
-import { authorizationError, translateProviderError, type Step } from './provider-errors.ts'
+import {
+  asUserinfoError,
+  authorizationError,
+  translateProviderError,
+  withClock,
+  type Step,
+} from './provider-errors.ts'
 import { createProviderFetch, type ProviderFetch } from './provider-http.ts'
 import {
   checkIssuerParameter,
@@ -18,7 +29,7 @@ import {
   usesHttp,
   type Metadata,
 } from './provider-metadata.ts'
-import { normaliseTokenResponse, refreshedIdToken, withoutEcho } from './token-response.ts'
+import { normaliseTokenResponse, toGrant, withoutEcho } from './token-response.ts'
 import { scopeList, type Grant } from './tokens/token-set.ts'
 import type { TokenRequest, UserClaims } from './types.ts'
 import { warnOnce } from './warnings.ts'
@@ -309,36 +320,6 @@ export function createProvider(config: Config): Provider {
   }
 }
 
-function toGrant(
-  answer: client.TokenEndpointResponse & client.TokenEndpointResponseHelpers,
-  requestedAt: number,
-): Grant {
-  const idToken = answer.id_token ?? answer[refreshedIdToken]
-  const expiresIn = answer.expiresIn()
-  // Keycloak and Microsoft name it each in their own way; no standard does.
-  const refreshExpiresIn = Number(
-    answer['refresh_expires_in'] ?? answer['refresh_token_expires_in'],
-  )
-  return {
-    accessToken: answer.access_token,
-    tokenType: answer.token_type.toLowerCase(),
-    ...(expiresIn === undefined ? {} : { expiresIn }),
-    ...(answer.refresh_token ? { refreshToken: answer.refresh_token } : {}),
-    ...(refreshExpiresIn > 0 ? { refreshExpiresIn } : {}),
-    ...(typeof idToken === 'string' ? { idToken } : {}),
-    ...(answer.scope ? { scope: scopeList(answer.scope) } : {}),
-    requestedAt,
-  }
-}
-
-/** Claims that speak of the token and not of the person; of no use once it has been checked. */
-const aboutTheToken = new Set('aud azp exp iat nbf jti nonce at_hash c_hash s_hash'.split(' '))
-
-function aboutThePerson(claims: UserClaims): UserClaims {
-  const kept = Object.entries(claims).filter(([name]) => !aboutTheToken.has(name))
-  return { ...Object.fromEntries(kept), sub: claims.sub }
-}
-
 /** The registered redirect URI with what came back; never built from the request's Host. */
 function callbackUrl(redirectUri: string, params: URLSearchParams, dropIssuer: boolean): URL {
   const url = new URL(redirectUri)
@@ -371,28 +352,4 @@ function protocolFetch(
         : response
     return answer.ok ? answer : withoutEcho(answer, init.body)
   }
-}
-
-/** The Date header is whole seconds old, so less than five of them say nothing. */
-function withClock(error: OAuthError, skew: number): OAuthError {
-  if (Math.abs(skew) < 5000) return error
-  const seconds = Math.round(Math.abs(skew) / 1000)
-  const clock = `this server's clock is ${seconds} s ${skew > 0 ? 'ahead of' : 'behind'} the provider's`
-  return new OAuthError(error.code, { detail: `${error.detail ?? ''}; ${clock}` })
-}
-
-function asUserinfoError(error: unknown): unknown {
-  if (!(error instanceof OAuthError) || error.code !== 'ERR_ID_TOKEN_INVALID') return error
-  return new OAuthError('ERR_USERINFO_INVALID', {
-    detail: error.detail?.replace('id_token', 'userinfo') ?? 'userinfo',
-  })
-}
-
-/** OpenID Connect Core 3.1.3.7: whoever is named as authorized party must be this client. */
-function requireOwnAzp(claims: UserClaims | undefined, clientId: string): void {
-  const azp = claims?.['azp']
-  if (azp === undefined || azp === clientId) return
-  throw new OAuthError('ERR_ID_TOKEN_INVALID', {
-    detail: 'id_token: it was issued to another client (azp)',
-  })
 }

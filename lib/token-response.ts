@@ -1,4 +1,5 @@
 import { shapeOf } from './mask.ts'
+import { scopeList, type Grant } from './tokens/token-set.ts'
 
 /** Where the ID token of a refresh is put, so that its checks happen after the tokens are stored. */
 export const refreshedIdToken = 'refreshed_id_token'
@@ -64,5 +65,36 @@ function parse(contentType: string, body: string): Members | undefined {
   } catch {
     // Not JSON: the protocol layer says so, with the status and the content type.
     return undefined
+  }
+}
+
+/** A successful answer as the protocol library hands it on (RFC 6749 section 5.1). */
+interface TokenAnswer {
+  readonly access_token: string
+  readonly token_type: string
+  readonly refresh_token?: string
+  readonly id_token?: string
+  readonly scope?: string
+  readonly [member: string]: unknown
+  expiresIn(): number | undefined
+}
+
+/** The answer in our words; its members are read leniently, because servers differ. */
+export function toGrant(answer: TokenAnswer, requestedAt: number): Grant {
+  const idToken = answer.id_token ?? answer[refreshedIdToken]
+  const expiresIn = answer.expiresIn()
+  // Keycloak and Microsoft name it each in their own way; no standard does.
+  const refreshExpiresIn = Number(
+    answer['refresh_expires_in'] ?? answer['refresh_token_expires_in'],
+  )
+  return {
+    accessToken: answer.access_token,
+    tokenType: answer.token_type.toLowerCase(),
+    ...(expiresIn === undefined ? {} : { expiresIn }),
+    ...(answer.refresh_token ? { refreshToken: answer.refresh_token } : {}),
+    ...(refreshExpiresIn > 0 ? { refreshExpiresIn } : {}),
+    ...(typeof idToken === 'string' ? { idToken } : {}),
+    ...(answer.scope ? { scope: scopeList(answer.scope) } : {}),
+    requestedAt,
   }
 }

@@ -1,11 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type session from 'express-session'
+import type * as library from '../../lib/index.ts'
 import type { Auth, TokenStore } from '../../lib/index.ts'
 import { origin } from './drill-browser.ts'
 import type { DrillProvider } from './drill-provider.ts'
 import type { DrillTime } from './drill-time.ts'
 
-export type Library = typeof import('../../lib/index.ts')
+export type Library = typeof library
 
 interface AppRequest extends IncomingMessage {
   auth?: Auth

@@ -1,13 +1,18 @@
 import type { RequestListener } from 'node:http'
 import { callListener, type DrillReply } from './drill-request.ts'
 
+export interface BrowserReply extends DrillReply {
+  /** The browser has another session cookie now. */
+  readonly renamed: boolean
+}
+
 export interface DrillBrowser {
   readonly account: string
   /** Values that the session cookie had before. */
   readonly oldSessions: readonly string[]
   session(): string | undefined
   /** A request as a script or a form of the page makes it. */
-  send(app: RequestListener, path: string, options?: SendOptions): Promise<DrillReply>
+  send(app: RequestListener, path: string, options?: SendOptions): Promise<BrowserReply>
 }
 
 export interface SendOptions {
@@ -37,7 +42,8 @@ export function createDrillBrowser(account: string): DrillBrowser {
   const cookies = new Map<string, string>()
   const oldSessions: string[] = []
 
-  function keep(setCookie: DrillReply['headers'][string]): void {
+  function keep(setCookie: DrillReply['headers'][string]): boolean {
+    const known = cookies.get('session')
     for (const line of [setCookie ?? []].flat().map(String)) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
       const before = cookies.get(name)
@@ -45,6 +51,7 @@ export function createDrillBrowser(account: string): DrillBrowser {
       if (value === '') cookies.delete(name)
       else cookies.set(name, value)
     }
+    return cookies.get('session') !== known
   }
 
   return {
@@ -68,8 +75,8 @@ export function createDrillBrowser(account: string): DrillBrowser {
         },
       })
       // Whoever replays an old cookie is not the browser, and has a cookie jar of their own.
-      if (options.session === undefined && !abandoned) keep(reply.headers['set-cookie'])
-      return reply
+      const kept = options.session === undefined && !abandoned
+      return { ...reply, renamed: kept && keep(reply.headers['set-cookie']) }
     },
   }
 }

@@ -77,13 +77,13 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
     return [issue(token.family, form.get('resource') ?? ''), token]
   }
 
-  async function serve(process: number, url: string, init: RequestInit): Promise<Response> {
-    const form = new URLSearchParams(String(init.body))
+  async function serve(process: number, url: URL, init: RequestInit = {}): Promise<Response> {
+    const form = new URLSearchParams(init.body as URLSearchParams)
     await travel(init.signal)
     const trouble = weather.troubleOf('provider')
     if (trouble === 'failing') return json(500, {})
     if (trouble === 'silent') await silence(init.signal)
-    if (url.endsWith('/revoke')) {
+    if (url.pathname === '/revoke') {
       const token = refreshTokens.get(form.get('token') ?? '')
       if (token) token.family.revoked = true
       return json(200, {})
@@ -114,7 +114,7 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
 
   return {
     reuses,
-    fetchFor: (process) => async (url, init) => serve(process, String(url), init ?? {}),
+    fetchFor: (process) => async (url, init) => serve(process, new URL(url as string), init),
     authorize(location, account) {
       const state = new URL(location).searchParams.get('state') ?? ''
       issued += 1

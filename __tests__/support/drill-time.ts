@@ -104,13 +104,11 @@ export function startDrillTime(start: number): DrillTime {
     wait,
     async passUntil(work, limit) {
       const end = now + limit
-      let settled = false
-      const done = () => {
-        settled = true
-      }
+      const settled = new AbortController()
+      const done = () => settled.abort()
       work.then(done, done)
       await quiet()
-      while (!settled) {
+      while (!settled.signal.aborted) {
         const timer = next()
         if (!timer || timer[1].at > end) {
           throw new Error(`not settled within ${limit} ms of drill time`)

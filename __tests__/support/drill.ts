@@ -1,6 +1,11 @@
 import type { RequestListener } from 'node:http'
 import { createDrillApp, type Answer, type Library } from './drill-app.ts'
-import { createDrillBrowser, type DrillBrowser, type SendOptions } from './drill-browser.ts'
+import {
+  createDrillBrowser,
+  type BrowserReply,
+  type DrillBrowser,
+  type SendOptions,
+} from './drill-browser.ts'
 import {
   createWeather,
   processes,
@@ -11,7 +16,6 @@ import {
   type Step,
 } from './drill-plan.ts'
 import { createDrillProvider, type Family } from './drill-provider.ts'
-import type { DrillReply } from './drill-request.ts'
 import { createSessionStore, tokenStoreOf } from './drill-stores.ts'
 import type { DrillTime } from './drill-time.ts'
 
@@ -72,7 +76,7 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
     process: number,
     path: string,
     options?: SendOptions,
-  ): Promise<DrillReply> {
+  ): Promise<BrowserReply> {
     const reply = await browser.send(appOf(process), path, options)
     log.push(
       `${time.now()} ${browser.account}@${process} ${path.split('&state')[0]} ${reply.status}`,
@@ -84,7 +88,7 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
   }
 
   /** A sign-in may fail in more ways, and says so. */
-  function isTruthful(path: string, { status }: DrillReply): boolean {
+  function isTruthful(path: string, { status }: BrowserReply): boolean {
     return /^\/(login|callback)/.test(path) && [400, 502, 504].includes(status)
   }
 
@@ -125,7 +129,7 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
   }
 
   /** What any answer of a page must hold to. */
-  function checkAnswer(visitor: Visitor, path: string, { body, status }: DrillReply): void {
+  function checkAnswer(visitor: Visitor, path: string, { body, status }: BrowserReply): void {
     if (status !== 200) return
     const { accessToken, sub } = JSON.parse(body) as Answer
     const { account } = visitor.browser
@@ -139,11 +143,11 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
 
   async function visit(visitor: Visitor, process: number, path: string): Promise<void> {
     const { epoch, signedIn } = visitor
-    const session = visitor.browser.session()
     const reply = await send(visitor, process, path)
     checkAnswer(visitor, path, reply)
-    if (visitor.browser.session() !== session && visitor.epoch === epoch) {
-      // Its own session was gone when the request came, so express-session gave it a new one.
+    if (reply.renamed) {
+      // With its session gone meanwhile, a request that writes brings the browser another one.
+      if (!path.startsWith('/write')) complain(`I6: ${path} took the session cookie away`)
       visitor.epoch += 1
       visitor.signedIn = undefined
       visitor.keeps = false
@@ -155,7 +159,7 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
   function checkSettled(
     visitor: Visitor,
     path: string,
-    { body, status }: DrillReply,
+    { body, status }: BrowserReply,
     signedIn: boolean | undefined,
   ): void {
     const { account } = visitor.browser
