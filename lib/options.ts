@@ -238,8 +238,13 @@ export const optionsSchema = v.strictObject({
   dangerouslyAllowInsecureIssuer: v.optional(flag, false),
 })
 
-/** What `oauth()` takes; `docs/configuration.md` describes every option. */
-export type OAuthOptions = Partial<v.InferInput<typeof optionsSchema>>
+type Input = v.InferInput<typeof optionsSchema>
+
+/**
+ * What `oauth()` takes; `docs/configuration.md` describes every option. `undefined` counts as left
+ * out, so that variables of the environment can be handed on as they are.
+ */
+export type OAuthOptions = { readonly [Name in keyof Input]?: Input[Name] | undefined }
 
 /** The checked configuration with every default filled in. */
 export type Config = Readonly<v.InferOutput<typeof optionsSchema>>

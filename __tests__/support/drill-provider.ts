@@ -114,7 +114,7 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
 
   return {
     reuses,
-    fetchFor: (process) => async (url, init) => serve(process, new URL(url as string), init),
+    fetchFor: (process) => async (url, init) => serve(process, new URL(url), init),
     authorize(location, account) {
       const state = new URL(location).searchParams.get('state') ?? ''
       issued += 1
