@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import type { Refresher } from './context.ts'
 import { OAuthError } from './errors.ts'
-import { emit } from './events.ts'
+import { emit, newFlow } from './events.ts'
 import { digestOf, shapeOf } from './mask.ts'
 import { reasonOf } from './provider-http.ts'
 import { isSecureOrLoopback } from './secure-url.ts'
@@ -96,7 +95,7 @@ class SignedIn implements Auth {
       })
     }
     const request: TokenRequest = { ...(resource ? { resource } : {}), ...(scope ? { scope } : {}) }
-    const flow = randomBytes(9).toString('base64url')
+    const flow = newFlow()
     const token = await this.#accessToken(request)
     const answer = await this.#send(target, rest, token, flow)
     if (answer.status !== 401 || !isReplayable(rest.body)) return answer

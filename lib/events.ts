@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { channel, type Channel } from 'node:diagnostics_channel'
 import type { ErrorCode } from './errors.ts'
 
@@ -75,6 +76,9 @@ export interface FlowEvent {
 const channels = Object.fromEntries(
   eventNames.map((name) => [name, channel(`express-oauth-client:${name}`)]),
 ) as unknown as Record<EventName, Channel>
+
+/** The id of a flow that begins now. */
+export const newFlow = (): string => randomBytes(9).toString('base64url')
 
 export interface EventDetails {
   readonly duration?: number

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { contextOf, type Mount } from './context.ts'
 import { handleFailure } from './error-handler.ts'
 import { forbidStoring } from './error-page.ts'
 import { isOAuthError, OAuthError } from './errors.ts'
-import { emit } from './events.ts'
+import { emit, newFlow } from './events.ts'
 import { isNavigation } from './navigation.ts'
 import { returnToOf, startLogin, type LoginRequest } from './routes/login.ts'
 import type { LoginRecord } from './session.ts'
@@ -163,7 +162,7 @@ function fail(
   next: (error?: unknown) => void,
   mount: Mount | undefined,
 ): Promise<void> {
-  const flow = randomBytes(9).toString('base64url')
+  const flow = newFlow()
   if (!isOAuthError(error)) {
     emit('guard.refused', flow)
     return handleFailure(error, req, res, next, mount)

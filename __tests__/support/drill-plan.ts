@@ -19,8 +19,9 @@ export type Part = 'tokens' | 'lock' | 'writes' | 'sessions' | 'provider'
 export interface Window {
   readonly part: Part
   readonly trouble: Trouble
-  /** Milliseconds after the schedule began. */
-  readonly from: number
+  /** The step with which it begins, and milliseconds after it. */
+  readonly step: number
+  readonly delay: number
   readonly length: number
 }
 
@@ -76,19 +77,64 @@ const deed = fc.oneof(
   often<Deed>(1, 'logout'),
 )
 
+const someProcess = fc.nat({ max: processes - 1 })
+const someBrowser = fc.oneof(often(3, 0), fc.nat({ max: browsers - 1 }))
+const slowness = fc.oneof(often(3, 0), fc.integer({ min: 1, max: 400 }))
+
 const step: fc.Arbitrary<Step> = fc.record({
   after: gap,
   deed,
-  browser: fc.oneof(often(3, 0), fc.nat({ max: browsers - 1 })),
-  process: fc.nat({ max: processes - 1 }),
-  slowness: fc.oneof(often(4, 0), fc.integer({ min: 1, max: 400 })),
+  browser: someBrowser,
+  process: someProcess,
+  slowness,
 })
+
+/** Deeds of one browser that fall together, in any process. */
+function burst(first: fc.Arbitrary<number>, deeds: readonly Deed[]): fc.Arbitrary<Step[]> {
+  const detail = fc.record({
+    after: fc.integer({ min: 0, max: 40 }),
+    process: someProcess,
+    slowness,
+  })
+  const details = fc.array(detail, { minLength: deeds.length, maxLength: deeds.length })
+  return fc
+    .record({ first, browser: someBrowser, details, order: shuffled(deeds) })
+    .map(({ browser, details: list, first: before, order }) =>
+      list.map((one, index) => ({
+        ...one,
+        after: index === 0 ? before : one.after,
+        browser,
+        deed: order[index] ?? 'page',
+      })),
+    )
+}
+
+const shuffled = (deeds: readonly Deed[]) =>
+  fc.shuffledSubarray([...deeds], { minLength: deeds.length, maxLength: deeds.length })
+
+const pastToken = fc.constant((tokenLife + 1) * 1_000)
+const atOnce = fc.integer({ min: 0, max: 100 })
+
+const steps: fc.Arbitrary<Step[]> = fc
+  .array(
+    fc.oneof(
+      { weight: 6, arbitrary: step.map((one) => [one]) },
+      { weight: 3, arbitrary: burst(pastToken, ['page', 'page', 'force', 'resource', 'page']) },
+      { weight: 1, arbitrary: burst(pastToken, ['page', 'resource', 'login', 'page']) },
+      { weight: 1, arbitrary: burst(pastToken, ['page', 'resource', 'logout', 'page']) },
+      { weight: 2, arbitrary: burst(atOnce, ['page', 'write', 'logout', 'old cookie', 'page']) },
+      { weight: 1, arbitrary: burst(atOnce, ['old cookie', 'old cookie']) },
+    ),
+    { minLength: 1, maxLength: 7 },
+  )
+  .map((parts) => parts.flat())
 
 const window: fc.Arbitrary<Window> = fc
   .record({
     part: fc.constantFrom<Part>('tokens', 'lock', 'writes', 'sessions', 'provider'),
     trouble: fc.constantFrom<Trouble>('failing', 'silent', 'lost'),
-    from: fc.oneof(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 0, max: 1_000_000 })),
+    step: fc.nat({ max: 12 }),
+    delay: fc.integer({ min: 0, max: 120 }),
     length: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 30_000 })),
   })
   // A session store that says nothing is looked at over real HTTP, with its time limit.
@@ -97,7 +143,7 @@ const window: fc.Arbitrary<Window> = fc
 /** Schedules; half of them on a day without trouble. */
 export const plan: fc.Arbitrary<Plan> = fc.record({
   seed: fc.integer(),
-  steps: fc.array(step, { minLength: 1, maxLength: 14 }),
+  steps,
   windows: fc.oneof(fc.constant([]), fc.array(window, { minLength: 1, maxLength: 3 })),
 })
 
@@ -105,15 +151,15 @@ export interface Weather {
   /** Milliseconds for one way to a store or to the provider. */
   delay(): number
   troubleOf(part: Part): Trouble | undefined
-  /** The windows of the plan count from now; before it everything is well. */
-  begin(): void
+  /** The windows that begin with this step count from now. */
+  reached(step: number): void
   /** From now on everything is well again. */
   clear(): void
 }
 
 export function createWeather({ seed, windows }: Plan, now: () => number): Weather {
   const random = randomNumbers(seed)
-  let start = Infinity
+  const reachedAt = new Map<number, number>()
   return {
     delay() {
       const chance = random()
@@ -121,18 +167,15 @@ export function createWeather({ seed, windows }: Plan, now: () => number): Weath
       return Math.floor(random() * (chance < 0.95 ? 60 : 900))
     },
     troubleOf(part) {
-      const time = now() - start
-      const current = windows.find(
-        (one) => one.part === part && time >= one.from && time < one.from + one.length,
-      )
+      const time = now()
+      const current = windows.find(({ delay, length, part: hit, step: index }) => {
+        const from = (reachedAt.get(index) ?? Infinity) + delay
+        return hit === part && time >= from && time < from + length
+      })
       return current?.trouble
     },
-    begin() {
-      start = now()
-    },
-    clear() {
-      start = Infinity
-    },
+    reached: (index) => void reachedAt.set(index, now()),
+    clear: () => reachedAt.clear(),
   }
 }
 

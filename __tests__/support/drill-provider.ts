@@ -8,7 +8,12 @@ export interface Family {
   revoked: boolean
   /** An answer with the next refresh token got lost, so the next refresh ends it. */
   broken: boolean
+  /** When it got its own access token, in milliseconds. */
+  refreshedAt: number
 }
+
+/** The apps refresh at most a fifth of a token's life before its end. */
+const earliest = tokenLife * 800
 
 interface RefreshToken {
   readonly family: Family
@@ -23,6 +28,8 @@ export interface Reuse {
 
 export interface DrillProvider {
   readonly reuses: readonly Reuse[]
+  /** How old a login's own token was, in milliseconds, that was refreshed before its time. */
+  readonly earlyRefreshes: readonly number[]
   /** What an app process fetches with. */
   fetchFor(process: number): typeof globalThis.fetch
   /** The person signs in; the query of the callback. */
@@ -42,6 +49,7 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
   const accessTokens = new Map<string, { family: Family; resource: string }>()
   const families = new Map<string, Family>()
   const reuses: Reuse[] = []
+  const earlyRefreshes: number[] = []
   let issued = 0
 
   function issue(family: Family, resource: string): Response {
@@ -60,7 +68,7 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
     const account = codes.get(form.get('code') ?? '')
     codes.delete(form.get('code') ?? '')
     if (account === undefined) return json(400, { error: 'invalid_grant' })
-    const family = { account, revoked: false, broken: false }
+    const family = { account, revoked: false, broken: false, refreshedAt: time.now() }
     families.set(account, family)
     return issue(family, '')
   }
@@ -74,7 +82,15 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
       return [json(400, { error: 'invalid_grant' }), undefined]
     }
     token.use = { process, answered: false }
-    return [issue(token.family, form.get('resource') ?? ''), token]
+    const resource = form.get('resource') ?? ''
+    if (resource === '') noteAge(token.family)
+    return [issue(token.family, resource), token]
+  }
+
+  function noteAge(family: Family): void {
+    const age = time.now() - family.refreshedAt
+    if (age < earliest) earlyRefreshes.push(age)
+    family.refreshedAt = time.now()
   }
 
   async function serve(process: number, url: URL, init: RequestInit = {}): Promise<Response> {
@@ -114,6 +130,7 @@ export function createDrillProvider(weather: Weather, time: DrillTime): DrillPro
 
   return {
     reuses,
+    earlyRefreshes,
     fetchFor: (process) => async (url, init) => serve(process, new URL(url), init),
     authorize(location, account) {
       const state = new URL(location).searchParams.get('state') ?? ''

@@ -237,10 +237,19 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
     }
   }
 
+  function checkNeed(): void {
+    const forced = plan.steps.some(({ deed }) => deed === 'force')
+    if (forced || plan.windows.length > 0) return
+    for (const age of provider.earlyRefreshes) {
+      complain(`I1: a token was refreshed although it was ${age} ms old`)
+    }
+  }
+
   async function perform(visitors: readonly Visitor[]): Promise<void> {
     const underWay: Promise<void>[] = []
-    for (const step of plan.steps) {
+    for (const [index, step] of plan.steps.entries()) {
       await time.pass(step.after)
+      weather.reached(index)
       const visitor = visitors[step.browser]
       if (visitor) underWay.push(deeds[step.deed](visitor, step))
     }
@@ -252,9 +261,9 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
   try {
     const arrivals = Promise.all(['alice', 'bob'].map((name, index) => arrive(name, index)))
     const visitors = await time.passUntil(arrivals, longestRequest)
-    weather.begin()
     await perform(visitors)
     weather.clear()
+    checkNeed()
     await time.pass(pastCaches + pastBackOff)
     await time.passUntil(Promise.all(visitors.map(aftermath)), 2 * longestRequest)
     checkReuse()

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { contextOf, type Mount } from '../context.ts'
 import { isOAuthError, OAuthError } from '../errors.ts'
-import { emit } from '../events.ts'
+import { emit, newFlow } from '../events.ts'
 import { cookieShapes, pathOnly, shapesOf } from '../mask.ts'
 import { queryOf } from '../navigation.ts'
 import { redirect } from '../redirect.ts'
@@ -42,7 +41,7 @@ export async function callback(
 /** What belongs to no login of ours is a flow of its own, so that its failure can be looked into. */
 function withFlow(error: unknown, req: IncomingMessage, mount: Mount): unknown {
   if (!(error instanceof OAuthError) || error.flow) return error
-  const flow = randomBytes(9).toString('base64url')
+  const flow = newFlow()
   error.flow = flow
   emit('login.failed', flow, () => ({
     error: error.code,

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { contextOf, type Mount } from '../context.ts'
 import { OAuthError } from '../errors.ts'
-import { emit } from '../events.ts'
+import { emit, newFlow } from '../events.ts'
 import { addressOf, cookieShapes, pathOnly, shapesOf } from '../mask.ts'
 import { originalUrlOf, queryOf } from '../navigation.ts'
 import { printable } from '../printable.ts'
@@ -51,7 +50,7 @@ export async function startLogin(
   request: LoginRequest,
 ): Promise<void> {
   const { config, loginLoop, provider, sessions, transactions } = mount
-  const flow = randomBytes(9).toString('base64url')
+  const flow = newFlow()
   const started = Date.now()
   emit('login.started', flow, () => ({
     facts: {

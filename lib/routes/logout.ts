@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import escapeHtml from 'escape-html'
 import { contextOf, type Mount } from '../context.ts'
 import { isOAuthError, OAuthError } from '../errors.ts'
 import { sendPage } from '../error-page.ts'
-import { emit } from '../events.ts'
+import { emit, newFlow } from '../events.ts'
 import { addressOf, digestOf, pathOnly, shapesOf } from '../mask.ts'
 import { isSameOrigin, isSameOriginUserAction, originalUrlOf } from '../navigation.ts'
 import { redirect } from '../redirect.ts'
@@ -42,7 +41,7 @@ const crossSite = ({ urls }: Mount) =>
 
 /** What is refused before it begins is a flow of its own, so that its failure can be looked into. */
 function asFlow(error: OAuthError): OAuthError {
-  const flow = (error.flow ??= randomBytes(9).toString('base64url'))
+  const flow = (error.flow ??= newFlow())
   emit('logout.failed', flow, () => ({ error: error.code, facts: { detail: error.detail } }))
   return error
 }
@@ -69,7 +68,7 @@ async function signOut(
 ): Promise<void> {
   const { config, sessions } = mount
   const { vault } = mount.tokens(req)
-  const flow = randomBytes(9).toString('base64url')
+  const flow = newFlow()
   const started = Date.now()
   emit('logout.started', flow, () => ({
     facts: {

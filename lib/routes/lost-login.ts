@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Mount } from '../context.ts'
 import { OAuthError } from '../errors.ts'
-import { emit } from '../events.ts'
+import { emit, newFlow } from '../events.ts'
 import { isNavigation } from '../navigation.ts'
 import { redirect } from '../redirect.ts'
 import type { Taken } from '../transaction.ts'
@@ -23,7 +22,7 @@ export async function withoutTransaction(
   const home = `${mount.urls.basePath}/`
   if (mount.sessions.login(req)) return redirect(res, home)
   const error = lostLogin(req, mount, taken)
-  const flow = randomBytes(9).toString('base64url')
+  const flow = newFlow()
   error.flow = flow
   const answered = params.has('code') && isNavigation(req)
   const restarts = answered && mount.loginLoop.mayRestart(req, res)

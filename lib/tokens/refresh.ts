@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '../options.ts'
 import type { Refresher } from '../context.ts'
 import { isOAuthError, OAuthError, type ErrorCode } from '../errors.ts'
-import { emit, type EventFacts } from '../events.ts'
+import { emit, newFlow, type EventFacts } from '../events.ts'
 import { checkContinuity, claimsOf } from '../id-token.ts'
 import { digestOf, shapesOf } from '../mask.ts'
 import type { Provider } from '../provider.ts'
@@ -372,7 +372,7 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     failure,
     async fresh(id, tokenSet, request) {
       const key = tokenKey(request)
-      const flow = randomBytes(9).toString('base64url')
+      const flow = newFlow()
       const attempt: Attempt = { id, seen: tokenSet, request, key, flow }
       if (!request.force && serves(tokenSet, attempt)) return tokenSet
       const known = failure(id)
@@ -384,7 +384,7 @@ export function createRefresher(config: Config, vault: TokenVault, provider: Pro
     },
     refreshSoon(id, tokenSet) {
       if (failure(id) || !tokenSet.refreshToken || config.refresh === false) return
-      const flow = randomBytes(9).toString('base64url')
+      const flow = newFlow()
       const request = { minTtl: secondsLeft(tokenSet) }
       // Nobody waits for this one; its failure is in the events and in `failure`.
       run({ id, seen: tokenSet, request, key: '', flow }).catch(() => undefined)
