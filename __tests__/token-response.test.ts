@@ -34,6 +34,10 @@ describe('the answer of a token endpoint', () => {
     })
   })
 
+  it('of a plain server keeps no ID token, because nothing says whom it should be from', async () => {
+    expect(await membersOf(json({ ...tokens, id_token: 'x' }), plain)).toEqual(tokens)
+  })
+
   it('may be form-encoded', async () => {
     const response = new Response('access_token=at&token_type=bearer&scope=repo%2Cgist', {
       headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },

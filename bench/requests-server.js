@@ -41,11 +41,15 @@ function counted(store, names) {
     const method = methods[name]?.bind(store)
     if (!method) continue
     methods[name] = (...args) => {
-      calls += 1
+      countCall()
       return method(...args)
     }
   }
   return store
+}
+
+function countCall() {
+  calls += 1
 }
 
 async function openStores() {
@@ -79,7 +83,10 @@ server.on('request', await createApp({ issuer, clientId, clientSecret, baseUrl, 
 async function bytesOf(sessionId) {
   /** @type {any} */
   const record = await new Promise((resolve, reject) => {
-    stores.session.get(sessionId, (error, found) => (error ? reject(error) : resolve(found)))
+    stores.session.get(sessionId, (error, found) => {
+      if (error) reject(new Error('the session store has failed', { cause: error }))
+      else resolve(found)
+    })
   })
   const id = record?.oauth?.tokenSetId
   const tokens = id && (await stores.token.read(id))
@@ -97,8 +104,8 @@ async function answer(question) {
   return user + system
 }
 
-process.on('message', async (question) => {
-  process.send?.(await answer(/** @type {Question} */ (question)))
+process.on('message', (question) => {
+  void answer(/** @type {Question} */ (question)).then((found) => process.send?.(found))
 })
 process.on('disconnect', () => process.exit())
 process.send?.({ baseUrl })

@@ -121,7 +121,8 @@ async function compare([bare, ours], plan) {
 /** @param {number[]} values */
 function spread(values) {
   const sorted = values.toSorted((a, b) => a - b)
-  const at = (/** @type {number} */ part) => sorted[Math.floor((sorted.length - 1) * part)] ?? NaN
+  const at = (/** @type {number} */ part) =>
+    sorted[Math.floor((sorted.length - 1) * part)] ?? Number.NaN
   return { low: at(0.25), median: at(0.5), high: at(0.75) }
 }
 

@@ -10,7 +10,7 @@ interface ExpressApp {
   readonly router?: { readonly stack?: readonly Layer[] }
   readonly parent?: ExpressApp
 }
-type ExpressRequest = IncomingMessage & { app?: ExpressApp }
+type ExpressRequest = IncomingMessage & { app?: ExpressApp; baseUrl?: string }
 
 function stackOf(app: ExpressApp): readonly Layer[] {
   // Express 4 throws on `router`, so its own name goes first.
@@ -18,10 +18,20 @@ function stackOf(app: ExpressApp): readonly Layer[] {
   return (app._router ?? app.router)?.stack ?? []
 }
 
-function handlesErrors(stack: readonly Layer[] = []): boolean {
-  return stack.some(
+const ours = new Set(['oauthMiddleware', 'requireAuthMiddleware'])
+
+const holdsOurs = (stack: readonly Layer[] = []): boolean =>
+  stack.some(
     ({ handle, route }) =>
-      handle?.length === 4 || handlesErrors(handle?.stack) || handlesErrors(route?.stack),
+      ours.has(handle?.name ?? '') || holdsOurs(handle?.stack) || holdsOurs(route?.stack),
+  )
+
+/** The handlers of a router see what happens in it, and nothing from outside. */
+function handlesErrors(stack: readonly Layer[], insideRouter: boolean): boolean {
+  const nested = (inner: readonly Layer[] = []) =>
+    (insideRouter || holdsOurs(inner)) && handlesErrors(inner, insideRouter)
+  return stack.some(
+    ({ handle, route }) => handle?.length === 4 || nested(handle?.stack) || nested(route?.stack),
   )
 }
 
@@ -32,7 +42,7 @@ function handlesErrors(stack: readonly Layer[] = []): boolean {
 export function appHandlesErrors(req: ExpressRequest): boolean {
   if (!req.app) return true
   for (let app: ExpressApp | undefined = req.app; app; app = app.parent) {
-    if (handlesErrors(stackOf(app))) return true
+    if (handlesErrors(stackOf(app), Boolean(req.baseUrl))) return true
   }
   return false
 }

@@ -28,7 +28,11 @@ export async function normaliseTokenResponse(
     if (value === null || value === '') delete members[name]
   }
   const failed = typeof members['error'] === 'string'
-  if (!failed && plain) members['token_type'] ??= 'bearer'
+  if (!failed && plain) {
+    members['token_type'] ??= 'bearer'
+    // Nothing says whom it should be from; who signed in is told by userinfo.
+    delete members['id_token']
+  }
   if (!failed && grantType === 'refresh_token' && 'id_token' in members) {
     members[refreshedIdToken] = members['id_token']
     delete members['id_token']
@@ -41,12 +45,16 @@ export async function normaliseTokenResponse(
   return new Response(JSON.stringify(members), { status, headers })
 }
 
+/** A browser may send anything as a code, even what the JSON of every answer consists of. */
+const minCodeLength = 16
 const secretNames = ['client_secret', 'code', 'code_verifier', 'refresh_token', 'token']
 
 /** Some servers repeat in their error what they were sent, and errors are for people and logs. */
 export async function withoutEcho(response: Response, sent: URLSearchParams): Promise<Response> {
   let body = await response.text()
-  for (const secret of secretNames.map((name) => sent.get(name) ?? '').filter(Boolean)) {
+  for (const name of secretNames) {
+    const secret = sent.get(name) ?? ''
+    if (secret.length < (name === 'code' ? minCodeLength : 1)) continue
     body = body.replaceAll(JSON.stringify(secret).slice(1, -1), shapeOf(secret))
   }
   const { headers, status } = response

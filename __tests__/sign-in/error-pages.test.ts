@@ -300,6 +300,18 @@ describe.each([
     expect(by).toBe('app')
   })
 
+  test('an error handler of a router that has nothing to do with it replaces nothing', async () => {
+    const { by } = await answeredBy((options) => () => {
+      const app = create()
+      const api = create.Router()
+      api.use(ownPage)
+      app.use(oauth(options))
+      app.use('/api', api)
+      return app
+    })
+    expect(by).toBe('default')
+  })
+
   test('the guard of a router goes to the error handler of that router', async () => {
     const { page } = await answeredBy((options) => () => {
       const app = create()

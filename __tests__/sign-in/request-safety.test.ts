@@ -104,6 +104,20 @@ describe('what a request says of itself', () => {
   })
 })
 
+test.each(['{', ':', 'error', 'invalid_grant', 'error_description'])(
+  'the code %s is refused like any other that the provider does not know',
+  async (code) => {
+    const { agent, url } = await startCounting()
+    const stopped = await agent.visit(`${url}/login`, {
+      stopBefore: ({ pathname }) => pathname === '/callback',
+    })
+    const answer = new URL(stopped.pending?.url ?? '')
+    answer.searchParams.set('code', code)
+    const refused = await agent.fetch(answer)
+    expect(refused.json()).toMatchObject({ status: 400, code: 'ERR_CODE_REJECTED' })
+  },
+)
+
 describe('an answer of ours', () => {
   test('is the end of the request: nothing behind it runs', async () => {
     const { agent, ran, url } = await startCounting()

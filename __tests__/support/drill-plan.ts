@@ -55,7 +55,10 @@ export interface Plan {
 
 const often = <T>(weight: number, value: T) => ({ weight, arbitrary: fc.constant(value) })
 
-/** Mostly at once, sometimes past the caches, into the soft window or past the token. */
+/** Long enough that the next request is noted as activity. */
+const pause = 3 * 3_600_000
+
+/** Mostly at once, sometimes past the caches, into the soft window, past the token or after a pause. */
 const gap = fc.oneof(
   { weight: 12, arbitrary: fc.integer({ min: 0, max: 60 }) },
   often(2, 1_500),
@@ -63,6 +66,7 @@ const gap = fc.oneof(
   often(1, 12_000),
   often(2, (tokenLife - 20) * 1_000),
   often(3, (tokenLife + 1) * 1_000),
+  often(1, pause),
 )
 
 const deed = fc.oneof(
@@ -123,6 +127,7 @@ const steps: fc.Arbitrary<Step[]> = fc
       { weight: 1, arbitrary: burst(pastToken, ['page', 'resource', 'login', 'page']) },
       { weight: 1, arbitrary: burst(pastToken, ['page', 'resource', 'logout', 'page']) },
       { weight: 2, arbitrary: burst(atOnce, ['page', 'write', 'logout', 'old cookie', 'page']) },
+      { weight: 1, arbitrary: burst(fc.constant(pause), ['page', 'write', 'login', 'home']) },
       { weight: 1, arbitrary: burst(atOnce, ['old cookie', 'old cookie']) },
     ),
     { minLength: 1, maxLength: 7 },

@@ -33,7 +33,7 @@ export async function createApp({ issuer, clientId, clientSecret, baseUrl, secre
   )
   app.get('/', (_req, res) => void res.send('Welcome'))
   app.get('/account', requireLogin, (req, res) => {
-    res.send(`Hello ${loginOf(req)?.user['name']}`)
+    res.send(`Hello ${String(loginOf(req)?.user['name'])}`)
   })
   app.get('/token', requireLogin, (req, res) => {
     const login = loginOf(req)
@@ -74,7 +74,9 @@ export async function createApp({ issuer, clientId, clientSecret, baseUrl, secre
       },
     )
     await called((done) => req.session.regenerate(done))
-    const { sub, name, email, sid } = tokens.claims() ?? {}
+    const claims = tokens.claims()
+    if (!claims) throw new Error('the provider sent no ID token')
+    const { sub, name, email, sid } = claims
     contentOf(req).login = {
       user: { sub, name, email, sid },
       accessToken: tokens.access_token,
@@ -108,7 +110,11 @@ const contentOf = (req) => /** @type {Content} */ (/** @type {unknown} */ (req.s
 /** @param {express.Request} req */
 const loginOf = (req) => contentOf(req).login
 
-/** @type {express.RequestHandler} */
+/**
+ * @param {express.Request} req
+ * @param {express.Response} res
+ * @param {express.NextFunction} next
+ */
 function requireLogin(req, res, next) {
   if (loginOf(req)) next()
   else res.redirect('/login')
@@ -117,6 +123,9 @@ function requireLogin(req, res, next) {
 /** @param {(done: (error?: unknown) => void) => void} run */
 function called(run) {
   return new Promise((resolve, reject) => {
-    run((error) => (error ? reject(error) : resolve(undefined)))
+    run((error) => {
+      if (error) reject(new Error('the session store has failed', { cause: error }))
+      else resolve(undefined)
+    })
   })
 }
