@@ -4,7 +4,7 @@ import type { Config, OAuthOptions } from './options.ts'
 import { isProduction } from './environment.ts'
 import type { Mount, MountUrls, Tokens } from './context.ts'
 import { handleFailure } from './error-handler.ts'
-import { OAuthError } from './errors.ts'
+import { isOAuthError, OAuthError } from './errors.ts'
 import { startFlowLog } from './flow-log.ts'
 import { anonymous, authenticate, identify, type MountedRequest } from './identify.ts'
 import { pathOf } from './navigation.ts'
@@ -173,8 +173,10 @@ const missingSession = () =>
   })
 
 const sessionOutage = (cause: unknown) =>
-  new OAuthError('ERR_SESSION_STORE_UNAVAILABLE', {
-    detail: 'the session store reported an error; see the cause',
-    retryAfter: 5,
-    cause,
-  })
+  isOAuthError(cause)
+    ? cause
+    : new OAuthError('ERR_SESSION_STORE_UNAVAILABLE', {
+        detail: 'the session store reported an error; see the cause',
+        retryAfter: 5,
+        cause,
+      })

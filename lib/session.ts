@@ -177,7 +177,16 @@ export function createSessions(config: Config): Sessions {
     open(req, res, next) {
       opened.add(req)
       own ??= session(hardened(config)) as unknown as Middleware
-      own(req, res, next)
+      let late = false
+      const deadline = setTimeout(() => {
+        late = true
+        next(storeFailure(new Error(`no answer within ${timeout} ms`)))
+      }, timeout)
+      own(req, res, (error) => {
+        clearTimeout(deadline)
+        // The request has gone on without a session; what the store says now comes too late.
+        if (!late) next(error)
+      })
     },
     has: (req: SessionRequest) => req.session !== undefined && req.session !== null,
     checkResave(req: SessionRequest, res) {

@@ -22,13 +22,17 @@ function moodFor(name: string, of: Unreliable<unknown>): Mood {
   return of.only && !of.only.includes(name) ? 'well' : of.mood
 }
 
-/** A token store of this process that can be made to fail. */
-export function unreliableTokenStore(inner: TokenStore = memoryStore()): Unreliable<TokenStore> {
+/** A token store of this process that can be made to fail; `created` are the ids in it. */
+export function unreliableTokenStore(
+  inner: TokenStore = memoryStore(),
+): Unreliable<TokenStore> & { readonly created: readonly string[] } {
+  const created: string[] = []
   const store = Object.fromEntries(
     Object.entries(inner).map(([name, method]) => [
       name,
       async (...args: unknown[]) => {
         const mood = moodFor(name, result)
+        if (name === 'create') created.push(String(args[0]))
         if (mood === 'failing') throw outage()
         if (mood === 'silent') return new Promise(() => {})
         return (method as (...args: unknown[]) => Promise<unknown>)(...args)
@@ -36,7 +40,7 @@ export function unreliableTokenStore(inner: TokenStore = memoryStore()): Unrelia
     ]),
   ) as unknown as TokenStore
   const result: Unreliable<TokenStore> = { store, calls: {}, mood: 'well', only: undefined }
-  return result
+  return Object.assign(result, { created })
 }
 
 type Done = (error?: unknown, data?: SessionData | null) => void

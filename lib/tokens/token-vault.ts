@@ -5,6 +5,7 @@ import { emit } from '../events.ts'
 import { createSealer } from '../seal.ts'
 import { withTimeLimit } from '../stores/time-limit.ts'
 import { warnOnce } from '../warnings.ts'
+import { singleFlight } from './single-flight.ts'
 import type { TokenSet } from './token-set.ts'
 import type { ReplaceResult, StoredTokenSet, TokenStore } from './token-store.ts'
 
@@ -50,6 +51,7 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
   const sealer = createSealer<TokenSet>(config.secret, 'token-set')
   const entries = new Map<string, Entry>()
   const removed = new Set<string>()
+  const reads = singleFlight<TokenSet | undefined>()
 
   const ask = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
     try {
@@ -87,10 +89,9 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
   const readStored = async (id: string): Promise<TokenSet | undefined> => {
     if (removed.has(id)) return undefined
     const record = await ask('read', () => store.read(id))
-    if (!record || removed.has(id)) {
-      entries.delete(id)
-      return undefined
-    }
+    // Ids are used once, so what is gone stays gone and need not be asked for again.
+    if (!record) forget(id)
+    if (!record || removed.has(id)) return undefined
     const opened = sealer.open(id, record.sealed)
     if (!opened) {
       warnOnce('WARN_TOKEN_SET_UNREADABLE')
@@ -125,7 +126,7 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
       return entry && entry.until > Date.now() ? entry.tokenSet : undefined
     },
     async read(id) {
-      return this.peek(id) ?? readStored(id)
+      return this.peek(id) ?? reads.run(id, () => readStored(id))
     },
     readStored,
     async replace(id, previous, next) {
