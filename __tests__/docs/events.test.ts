@@ -1,7 +1,8 @@
-import { channel } from 'node:diagnostics_channel'
+import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it, jest } from '@jest/globals'
+import { promisify } from 'node:util'
+import { describe, expect, it } from '@jest/globals'
 import { eventNames, type FlowEvent } from '../../lib/events.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -9,10 +10,6 @@ const document = readFileSync(new URL('docs/events.md', root), 'utf8')
 const [introduction = '', names = ''] = document.split('## Names')
 
 const rowsIn = (text: string) => [...text.matchAll(/^\| `([\w.]+)` \| (.*?) \| (.*?) ?\|$/gm)]
-
-afterEach(() => {
-  jest.restoreAllMocks()
-})
 
 describe('the tables of events', () => {
   it('list every event once, and no other', () => {
@@ -59,15 +56,19 @@ describe('the list of events', () => {
 describe('the first example', () => {
   it('hears of a login that failed', async () => {
     const [, code = ''] = /^```js\n(.*?)^```/ms.exec(document) ?? []
-    const log = jest.spyOn(console, 'warn').mockImplementation(() => undefined)
-    await import(`data:text/javascript,${encodeURIComponent(code)}`)
-    channel('express-oauth-client:login.failed').publish({
+    const event: FlowEvent = {
       name: 'login.failed',
       flow: 'flow-1',
       time: Date.now(),
       error: 'ERR_STATE_UNKNOWN',
       facts: { detail: 'no cookie' },
-    } satisfies FlowEvent)
-    expect(log.mock.calls).toEqual([['login flow-1 failed: ERR_STATE_UNKNOWN', 'no cookie']])
+    }
+    // In a process of its own: what it subscribes stays subscribed.
+    const publish = `
+      const { channel } = await import('node:diagnostics_channel')
+      channel('express-oauth-client:login.failed').publish(${JSON.stringify(event)})`
+    const script = ['--input-type=module', '--eval', code + publish]
+    const { stderr } = await promisify(execFile)(process.execPath, script)
+    expect(stderr).toBe('login flow-1 failed: ERR_STATE_UNKNOWN no cookie\n')
   })
 })
