@@ -241,14 +241,6 @@ describe('a login', () => {
     expect(old.value).toBeUndefined()
   })
 
-  it('is forgotten with the answer', async () => {
-    const { sessions, visit } = await startSite()
-    const login = await visit(undefined, signIn(sessions))
-    await visit(cookieOf(login), (req) => sessions.forget(req))
-    const after = await visit(cookieOf(login), (req) => sessions.login(req))
-    expect(after.value).toBeUndefined()
-  })
-
   it('is marked as active with the answer', async () => {
     const { sessions, visit } = await startSite()
     const login = await visit(undefined, signIn(sessions))

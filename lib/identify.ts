@@ -7,6 +7,7 @@ import { isOAuthError, type OAuthError } from './errors.ts'
 import type { LoginRecord } from './session.ts'
 import { softWindowOf } from './tokens/refresh.ts'
 import { ownToken, type TokenSet } from './tokens/token-set.ts'
+import type { TokenVault } from './tokens/token-vault.ts'
 import type { Auth, Next } from './types.ts'
 
 export type MountedRequest = IncomingMessage & {
@@ -89,19 +90,25 @@ async function load(
 ): Promise<void> {
   const { vault } = mount.tokens(req)
   try {
-    if (!isAlive(login, mount.config, now)) await vault.remove(login.tokenSetId)
+    if (!isAlive(login, mount.config, now)) await end(vault, login.tokenSetId)
     let tokenSet = await vault.read(login.tokenSetId)
     if (tokenSet && !isUsable(mount, req, login, tokenSet, now)) {
       tokenSet = await refreshed(mount, req, login, tokenSet)
     }
     if (tokenSet) return attach(mount, req, res, login, tokenSet, undefined)
-    mount.sessions.forget(req)
+    // The record in the session stays, dead as it is: an answer that changed the session would bring
+    // back its id, and the browser would lose the one that a logout meanwhile has given it.
     anonymous(mount, req, undefined)
   } catch (error) {
     if (!isOAuthError(error)) throw error
     // Nobody is signed out by an outage; pages that need a login answer 503 until it is over.
     attach(mount, req, res, login, undefined, error)
   }
+}
+
+/** A login whose time is over leaves no tokens behind. */
+async function end(vault: TokenVault, id: string): Promise<void> {
+  if (await vault.readStored(id)) await vault.remove(id)
 }
 
 /** A page that does not ask for tokens never fails because of them. */

@@ -91,8 +91,6 @@ export interface Sessions {
   end(req: IncomingMessage): Promise<void>
   /** Continues as the session `id`, when the answer that should have named it was lost. */
   adopt(req: IncomingMessage, id: string): Promise<boolean>
-  /** Drops a login that is no longer valid; express-session stores the change with the answer. */
-  forget(req: IncomingMessage): void
   /** Notes that the visitor is active; express-session stores the change with the answer. */
   touch(req: IncomingMessage, now: number): void
   /** Whether the browser will get the session cookie over this connection. */
@@ -224,9 +222,6 @@ export function createSessions(config: Config): Sessions {
       req.sessionID = id
       store(req).createSession(req as never, data)
       return true
-    },
-    forget(req: SessionRequest) {
-      delete current(req).oauth
     },
     touch(req: SessionRequest, now) {
       const { oauth } = current(req)

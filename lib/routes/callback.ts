@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { contextOf, type Mount } from '../context.ts'
 import { isOAuthError, OAuthError } from '../errors.ts'
 import { emit, newFlow } from '../events.ts'
+import { authenticate } from '../identify.ts'
 import { cookieShapes, pathOnly, shapesOf } from '../mask.ts'
 import { queryOf } from '../navigation.ts'
 import { redirect } from '../redirect.ts'
@@ -130,10 +131,10 @@ async function takeOrWait(req: IncomingMessage, mount: Mount, state: string): Pr
 async function continueAs(
   req: IncomingMessage,
   res: ServerResponse,
-  { sessions }: Mount,
+  mount: Mount,
   { returnTo, sessionId }: Outcome,
 ): Promise<void> {
-  if (!sessions.login(req)) await sessions.adopt(req, sessionId)
+  if (!(await authenticate(mount, req))) await mount.sessions.adopt(req, sessionId)
   redirect(res, returnTo)
 }
 

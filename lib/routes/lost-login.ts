@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Mount } from '../context.ts'
 import { OAuthError } from '../errors.ts'
 import { emit, newFlow } from '../events.ts'
+import { authenticate } from '../identify.ts'
 import { isNavigation } from '../navigation.ts'
 import { redirect } from '../redirect.ts'
 import type { Taken } from '../transaction.ts'
@@ -20,7 +21,7 @@ export async function withoutTransaction(
   params: URLSearchParams,
 ): Promise<void> {
   const home = `${mount.urls.basePath}/`
-  if (mount.sessions.login(req)) return redirect(res, home)
+  if (await authenticate(mount, req)) return redirect(res, home)
   const error = lostLogin(req, mount, taken)
   const flow = newFlow()
   error.flow = flow
