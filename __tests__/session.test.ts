@@ -29,7 +29,6 @@ const loginOf = (sub: string): LoginRecord => ({
   provider: 'https://idp.example.com',
   at: Date.now(),
   expiresAt: Date.now() + 3_600_000,
-  seenAt: Date.now(),
 })
 
 /** The app's own part of a session; the tests are the app here. */
@@ -239,14 +238,6 @@ describe('a login', () => {
     expect(storedIn(store)).toEqual([{ cookie: expect.anything(), cart: ['apple'] }])
     const old = await visit(cookieOf(login), (req) => sessions.login(req))
     expect(old.value).toBeUndefined()
-  })
-
-  it('is marked as active with the answer', async () => {
-    const { sessions, visit } = await startSite()
-    const login = await visit(undefined, signIn(sessions))
-    await visit(cookieOf(login), (req) => sessions.touch(req, 12_345))
-    const after = await visit(cookieOf(login), (req) => sessions.login(req)?.seenAt)
-    expect(after.value).toBe(12_345)
   })
 
   it('is handed once more to the browser that lost the answer, and only a login is', async () => {

@@ -7,7 +7,7 @@ import { isOAuthError, type OAuthError } from './errors.ts'
 import type { LoginRecord } from './session.ts'
 import { softWindowOf } from './tokens/refresh.ts'
 import { ownToken, type TokenSet } from './tokens/token-set.ts'
-import type { TokenVault } from './tokens/token-vault.ts'
+import { endOf } from './tokens/token-vault.ts'
 import type { Auth, Next } from './types.ts'
 
 export type MountedRequest = IncomingMessage & {
@@ -29,7 +29,11 @@ export function identify(
 ): void {
   const now = Date.now()
   const ready = mount.tokens(req).vault.peek(login.tokenSetId)
-  if (ready && isAlive(login, mount.config, now) && isUsable(mount, req, login, ready, now)) {
+  if (
+    ready &&
+    isAlive(login, ready, mount.config, now) &&
+    isUsable(mount, req, login, ready, now)
+  ) {
     attach(mount, req, res, login, ready, undefined)
     return next()
   }
@@ -44,9 +48,10 @@ export function anonymous(mount: Mount, req: MountedRequest, outage: OAuthError 
 /** Who sends this request, without changing anything: no refresh, no write. */
 export async function authenticate(mount: Mount, req: IncomingMessage): Promise<Auth | undefined> {
   const login = mount.sessions.login(req)
-  if (!login || !isAlive(login, mount.config, Date.now())) return undefined
+  if (!login) return undefined
   const tokenSet = await mount.tokens(req).vault.read(login.tokenSetId)
-  return tokenSet && authOf(mount, req, login, tokenSet, undefined, () => undefined)
+  if (!tokenSet || !isAlive(login, tokenSet, mount.config, Date.now())) return undefined
+  return authOf(mount, req, login, tokenSet, undefined, () => undefined)
 }
 
 function mountPathOf({ baseUrl, originalUrl, url = '/' }: MountedRequest): string {
@@ -55,8 +60,8 @@ function mountPathOf({ baseUrl, originalUrl, url = '/' }: MountedRequest): strin
   return originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : ''
 }
 
-function isAlive(login: LoginRecord, { lifetime }: Config, now: number): boolean {
-  return now < login.expiresAt && now < login.seenAt + lifetime.idle * 1000
+function isAlive(login: LoginRecord, tokenSet: TokenSet, config: Config, now: number): boolean {
+  return now < login.expiresAt && now < endOf(tokenSet, config)
 }
 
 /** Whether the tokens in memory need no waiting; starts the refresh behind the request if it is time. */
@@ -90,8 +95,11 @@ async function load(
 ): Promise<void> {
   const { vault } = mount.tokens(req)
   try {
-    if (!isAlive(login, mount.config, now)) await end(vault, login.tokenSetId)
     let tokenSet = await vault.read(login.tokenSetId)
+    if (tokenSet && !isAlive(login, tokenSet, mount.config, now)) {
+      await vault.remove(login.tokenSetId)
+      tokenSet = undefined
+    }
     if (tokenSet && !isUsable(mount, req, login, tokenSet, now)) {
       tokenSet = await refreshed(mount, req, login, tokenSet)
     }
@@ -104,11 +112,6 @@ async function load(
     // Nobody is signed out by an outage; pages that need a login answer 503 until it is over.
     attach(mount, req, res, login, undefined, error)
   }
-}
-
-/** A login whose time is over leaves no tokens behind. */
-async function end(vault: TokenVault, id: string): Promise<void> {
-  if (await vault.readStored(id)) await vault.remove(id)
 }
 
 /** A page that does not ask for tokens never fails because of them. */
@@ -151,7 +154,7 @@ function attach(
   const auth = authOf(mount, req, login, tokenSet, outage, () => keepPrivate(res))
   req.auth = auth
   setContext(req, { mount, auth, outage, mountPath: mountPathOf(req) })
-  if (!outage) noteActivity(mount, req, login)
+  if (tokenSet) noteActivity(mount, req, login, tokenSet)
 }
 
 /** A page about a person must not come back from a cache after the sign-out; the app may say otherwise. */
@@ -159,11 +162,22 @@ function keepPrivate(res: ServerResponse): void {
   if (!res.headersSent && !res.hasHeader('Cache-Control')) forbidStoring(res)
 }
 
-/** Written once in a while, so that an ordinary request changes nothing in the session. */
-function noteActivity({ config, sessions }: Mount, req: IncomingMessage, login: LoginRecord): void {
-  const { countsAsActivity, idle } = config.lifetime
-  const now = Date.now()
-  if (now - login.seenAt < (idle * 1000) / 10) return
+/**
+ * Written once in a while, behind the request, and not into the session: an answer that changes the
+ * session can bring one back that a logout has ended meanwhile.
+ */
+function noteActivity(
+  mount: Mount,
+  req: IncomingMessage,
+  { tokenSetId }: LoginRecord,
+  tokenSet: TokenSet,
+): void {
+  const { countsAsActivity, idle } = mount.config.lifetime
+  if (Date.now() - tokenSet.seenAt < (idle * 1000) / 10) return
   if (countsAsActivity && !countsAsActivity(req)) return
-  sessions.touch(req, now)
+  // The next request tries again; the vault has published what was wrong.
+  mount
+    .tokens(req)
+    .vault.touch(tokenSetId, tokenSet)
+    .catch(() => undefined)
 }

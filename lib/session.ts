@@ -16,8 +16,6 @@ export interface LoginRecord {
   readonly at: number
   /** Milliseconds since the epoch at which the login ends, whatever happens. */
   readonly expiresAt: number
-  /** Milliseconds since the epoch; written seldom, see `touchLogin`. */
-  seenAt: number
   /** `auth_time` of the ID token, in seconds. */
   readonly authTime?: number
   readonly acr?: string
@@ -91,8 +89,6 @@ export interface Sessions {
   end(req: IncomingMessage): Promise<void>
   /** Continues as the session `id`, when the answer that should have named it was lost. */
   adopt(req: IncomingMessage, id: string): Promise<boolean>
-  /** Notes that the visitor is active; express-session stores the change with the answer. */
-  touch(req: IncomingMessage, now: number): void
   /** Whether the browser will get the session cookie over this connection. */
   cookieSettable(req: IncomingMessage): boolean
   /** `Path` of the session cookie. */
@@ -222,10 +218,6 @@ export function createSessions(config: Config): Sessions {
       req.sessionID = id
       store(req).createSession(req as never, data)
       return true
-    },
-    touch(req: SessionRequest, now) {
-      const { oauth } = current(req)
-      if (oauth) oauth.seenAt = now
     },
     cookieSettable(req: SessionRequest) {
       if (!current(req).cookie.secure) return true

@@ -66,6 +66,21 @@ describe('the idle limit', () => {
     advanceClock(2 * minute)
     expect(await statusOf(journey, '/photos', polling)).toBe(401)
   })
+
+  test('is noted without a cookie and without undoing what another request kept', async () => {
+    const journey = await signedIn({ config: { lifetime: { idle: 600 } } })
+    const { agent, app } = journey
+    advanceClock(5 * minute)
+    const hold = app.holdSlow()
+    const slow = agent.fetch(`${app.url}/slow`)
+    await hold.arrived
+    expect((await agent.fetch(`${app.url}/cart?item=frame`)).json()).toEqual({ cart: ['frame'] })
+    hold.release()
+    expect((await slow).headers['set-cookie']).toBeUndefined()
+    expect((await agent.fetch(`${app.url}/cart`)).json()).toEqual({ cart: ['frame'] })
+    advanceClock(6 * minute)
+    expect(await statusOf(journey, '/photos')).toBe(200)
+  })
 })
 
 describe('the absolute limit', () => {

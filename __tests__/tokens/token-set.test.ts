@@ -48,6 +48,7 @@ describe('the first version of a token set', () => {
       scope: ['openid', 'photos', 'albums'],
       subject: 'alice',
       expiresAt: login.expiresAt,
+      seenAt: requestedAt,
     } satisfies TokenSet)
   })
 

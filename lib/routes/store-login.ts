@@ -31,7 +31,6 @@ export async function storeLogin(
     provider: provider.name,
     at: now,
     expiresAt,
-    seenAt: now,
     ...(typeof authTime === 'number' ? { authTime } : {}),
     ...(acr === undefined ? {} : { acr }),
     ...(sid === undefined ? {} : { sid }),

@@ -39,8 +39,10 @@ export interface TokenSet {
   /** What was granted at login; the fallback when an answer names no scope (RFC 6749 section 5.1). */
   readonly scope: readonly string[]
   readonly subject: string
-  /** Milliseconds since the epoch at which the login ends and the record may be forgotten. */
+  /** Milliseconds since the epoch at which the login ends, whatever happens. */
   readonly expiresAt: number
+  /** Milliseconds since the epoch when the visitor was last active; written once in a while. */
+  readonly seenAt: number
 }
 
 /** The login's own access token. */
@@ -86,6 +88,7 @@ export function createTokenSet(
     scope: grant.scope ?? scope,
     subject,
     expiresAt,
+    seenAt: grant.requestedAt,
   }
 }
 

@@ -25,6 +25,8 @@ export interface TokenVault {
   /** Past the memory, for decisions that must not be made on an old version. */
   readStored(id: string): Promise<TokenSet | undefined>
   replace(id: string, previous: TokenSet, next: TokenSet): Promise<ReplaceResult>
+  /** Notes that the visitor is active now; when somebody else has written meanwhile, it waits. */
+  touch(id: string, tokenSet: TokenSet): Promise<void>
   remove(id: string): Promise<void>
   claim(id: string, owner: string, lease: number): Promise<boolean>
   renew(id: string, owner: string, lease: number): Promise<boolean>
@@ -46,12 +48,17 @@ const maxRemembered = 10_000
 const digest = (...parts: string[]) =>
   createHash('sha256').update(parts.join('\0')).digest('base64url')
 
+/** Milliseconds since the epoch when the login is over: by its age, or because nobody was there. */
+export const endOf = (tokenSet: TokenSet, { lifetime }: Config): number =>
+  Math.min(tokenSet.expiresAt, tokenSet.seenAt + lifetime.idle * 1000)
+
 export function createTokenVault(config: Config, store: TokenStore): TokenVault {
   const { maxEntries, ttl } = config.cache
   const sealer = createSealer<TokenSet>(config.secret, 'token-set')
   const entries = new Map<string, Entry>()
   const removed = new Set<string>()
   const reads = singleFlight<TokenSet | undefined>()
+  const touches = singleFlight<void>()
 
   const ask = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
     try {
@@ -105,7 +112,7 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
   const recordOf = (id: string, tokenSet: TokenSet, keys: Partial<StoredTokenSet>) => ({
     version: tokenSet.version,
     sealed: sealer.seal(id, tokenSet, tokenSet.expiresAt),
-    expiresAt: tokenSet.expiresAt,
+    expiresAt: endOf(tokenSet, config),
     ...(keys.subjectKey === undefined ? {} : { subjectKey: keys.subjectKey }),
     ...(keys.sidKey === undefined ? {} : { sidKey: keys.sidKey }),
   })
@@ -137,6 +144,12 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
       if (result === 'ok') remember(id, next, record)
       else entries.delete(id)
       return result
+    },
+    touch(id, tokenSet) {
+      return touches.run(id, async () => {
+        const next = { ...tokenSet, version: tokenSet.version + 1, seenAt: Date.now() }
+        await this.replace(id, tokenSet, next)
+      })
     },
     async remove(id) {
       forget(id)
