@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
+import type { OAuthOptions } from '../../lib/index.ts'
+import { startApp } from '../support/apps.ts'
 import type { Answer } from '../support/faults.ts'
 import { closeAfterEach } from '../support/cleanups.ts'
 import { advanceClock, resetClock } from '../support/clock.ts'
 import { startJourney, type Journey, type JourneyOptions } from '../support/journey.ts'
-import { unreliableSessionStore } from '../support/unreliable.ts'
+import { unreliableSessionStore, unreliableTokenStore } from '../support/unreliable.ts'
 
 const closing = closeAfterEach()
 afterEach(resetClock)
@@ -65,6 +67,28 @@ describe('the idle limit', () => {
     expect(await statusOf(journey, '/photos', polling)).toBe(200)
     advanceClock(2 * minute)
     expect(await statusOf(journey, '/photos', polling)).toBe(401)
+  })
+
+  test('is moved for all processes, whatever one of them remembers', async () => {
+    const stores = { session: unreliableSessionStore(), token: unreliableTokenStore() }
+    const config: OAuthOptions = {
+      session: { store: stores.session.store },
+      tokenStore: stores.token.store,
+      lifetime: {
+        idle: 600,
+        countsAsActivity: ({ headers }) => headers['x-polling'] === undefined,
+      },
+    }
+    const journey = await signedIn({ config })
+    const { clientId, clientSecret, issuer } = journey.provider
+    const other = closing(await startApp({ config: { ...config, clientId, clientSecret, issuer } }))
+    const poll = () => journey.agent.fetch(`${other.url}/photos`, { headers: { 'x-polling': '1' } })
+    advanceClock(595_000)
+    expect((await poll()).status).toBe(200)
+    expect(await statusOf(journey, '/photos')).toBe(200)
+    advanceClock(6_000)
+    expect((await poll()).status).toBe(200)
+    expect(await statusOf(journey, '/photos')).toBe(200)
   })
 
   test('is noted without a cookie and without undoing what another request kept', async () => {
