@@ -7,7 +7,7 @@ import { isOAuthError, type OAuthError } from './errors.ts'
 import type { LoginRecord } from './session.ts'
 import { softWindowOf } from './tokens/refresh.ts'
 import { ownToken, type TokenSet } from './tokens/token-set.ts'
-import { endOf } from './tokens/token-vault.ts'
+import { endOf, type TokenVault } from './tokens/token-vault.ts'
 import type { Auth, Next } from './types.ts'
 
 export type MountedRequest = IncomingMessage & {
@@ -95,11 +95,7 @@ async function load(
 ): Promise<void> {
   const { vault } = mount.tokens(req)
   try {
-    let tokenSet = await vault.read(login.tokenSetId)
-    if (tokenSet && !isAlive(login, tokenSet, mount.config, now)) {
-      await vault.remove(login.tokenSetId)
-      tokenSet = undefined
-    }
+    let tokenSet = await living(mount, vault, login, now)
     if (tokenSet && !isUsable(mount, req, login, tokenSet, now)) {
       tokenSet = await refreshed(mount, req, login, tokenSet)
     }
@@ -112,6 +108,22 @@ async function load(
     // Nobody is signed out by an outage; pages that need a login answer 503 until it is over.
     attach(mount, req, res, login, undefined, error)
   }
+}
+
+/** The tokens of a login whose time is not over; what this process remembers may be out of date. */
+async function living(
+  { config }: Mount,
+  vault: TokenVault,
+  login: LoginRecord,
+  now: number,
+): Promise<TokenSet | undefined> {
+  const id = login.tokenSetId
+  const remembered = await vault.read(id)
+  if (!remembered || isAlive(login, remembered, config, now)) return remembered
+  const stored = await vault.readStored(id)
+  if (!stored || isAlive(login, stored, config, now)) return stored
+  await vault.remove(id)
+  return undefined
 }
 
 /** A page that does not ask for tokens never fails because of them. */
