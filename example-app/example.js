@@ -16,9 +16,9 @@ export async function startExample({
   ownAppUrl = 'http://localhost:4000',
   ownProvider,
 } = {}) {
-  /** @type {Awaited<ReturnType<typeof listen>>[]} */
+  /** @type {{ close(): Promise<unknown> }[]} */
   const open = []
-  const close = async () => void (await Promise.all(open.map((server) => server.close())))
+  const close = async () => void (await Promise.all(open.map((one) => one.close())))
   /** @param {import('./shared/listen.js').Place} place */
   const openPort = async (place) => {
     const server = await listen(place)
@@ -55,15 +55,15 @@ export async function startExample({
 
     const { issuer, audience = drive.url, ...client } = provider
     drive.serve(createDrive({ issuer, audience }))
-    editor.serve(
-      createPhotoEditor({
-        issuer,
-        ...client,
-        baseUrl: editor.url,
-        secret: randomBytes(32).toString('base64url'),
-        driveUrl: drive.url,
-      }),
-    )
+    const photoEditor = createPhotoEditor({
+      issuer,
+      ...client,
+      baseUrl: editor.url,
+      secret: randomBytes(32).toString('base64url'),
+      driveUrl: drive.url,
+    })
+    open.push(photoEditor)
+    editor.serve(photoEditor.app)
     return { urls: { photoEditor: editor.url, drive: drive.url, provider: issuer }, close }
   } catch (error) {
     await close()

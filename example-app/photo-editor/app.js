@@ -35,20 +35,20 @@ export function createPhotoEditor({ driveUrl, ...settings }) {
   useViews(app)
 
   const inspected = process.env['NODE_ENV'] !== 'production'
-  if (inspected) app.use('/oauth-inspector', inspector())
+  const flows = inspected ? inspector() : undefined
+  if (flows) app.use('/oauth-inspector', flows)
 
-  app.use(
-    oauth({
-      issuer: settings.issuer,
-      clientId: settings.clientId,
-      clientSecret: settings.clientSecret,
-      baseUrl: settings.baseUrl,
-      secret: settings.secret,
-      scope: settings.scope,
-      authorizationParams: settings.authorizationParams,
-      logout: { returnTo: '/' },
-    }),
-  )
+  const signIn = oauth({
+    issuer: settings.issuer,
+    clientId: settings.clientId,
+    clientSecret: settings.clientSecret,
+    baseUrl: settings.baseUrl,
+    secret: settings.secret,
+    scope: settings.scope,
+    authorizationParams: settings.authorizationParams,
+    logout: { returnTo: '/' },
+  })
+  app.use(signIn)
 
   app.use((req, res, next) => {
     // Every page says who is signed in, so the back button must not bring an old one back.
@@ -101,5 +101,9 @@ export function createPhotoEditor({ driveUrl, ...settings }) {
   })
 
   app.use(notFound, errorPages(), errorHandler())
-  return app
+  const close = async () => {
+    flows?.close()
+    await signIn.close()
+  }
+  return { app, close }
 }
