@@ -40,15 +40,16 @@ async function startServer(peer, redisUrl, { issuer, clientId, clientSecret }) {
     { execArgv: process.env['BENCH_NODE_OPTIONS']?.split(' ') ?? [] },
   )
   closing.push(() => child.disconnect())
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the server of ${peer} ended with ${code}`)
+  })
+  // Whoever asks hears of it; at the end nobody asks.
+  ended.catch(() => undefined)
   /** @param {import('./requests-server.js').Question} [question] */
   const ask = async (question) => {
-    const answered = once(child, 'message')
+    const answered = new Promise((resolve) => child.once('message', resolve))
     if (question) child.send(question)
-    const ended = once(child, 'exit').then(([code]) => {
-      throw new Error(`the server of ${peer} ended with ${code}`)
-    })
-    const [answer] = await Promise.race([answered, ended])
-    return answer
+    return Promise.race([answered, ended])
   }
   /** @type {{ baseUrl: string }} */
   const { baseUrl } = await ask()

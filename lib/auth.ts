@@ -1,5 +1,7 @@
+import type { ServerResponse } from 'node:http'
 import { inspect } from 'node:util'
 import type { Refresher } from './context.ts'
+import { forbidStoring } from './error-page.ts'
 import { OAuthError } from './errors.ts'
 import { emit, newFlow } from './events.ts'
 import { digestOf, shapeOf } from './mask.ts'
@@ -17,25 +19,33 @@ import type { AccessTokenOptions, Auth, TokenRequest, UserClaims } from './types
 
 type Fetch = typeof globalThis.fetch
 
-/** Where the tokens of one login come from; `tokenSet` is absent while the store is down. */
-export interface AuthSource {
-  readonly login: LoginRecord
-  readonly tokenSet: TokenSet | undefined
-  readonly refresher: Refresher
-  readonly outage: OAuthError | undefined
-  readonly fetch: Fetch | undefined
-  /** Called when something is read that makes the answer a personal one. */
-  readonly onRead: () => void
-}
-
-/** `req.auth`: what a handler may see and do; the refresh token is not among it. */
+/**
+ * `req.auth`: what a handler may see and do; the refresh token is not among it. What it is made of
+ * are fields of its own: an object literal per request would be one that V8 keeps, and the request
+ * with it, until the next full garbage collection.
+ */
 class SignedIn implements Auth {
-  readonly #source: AuthSource
+  readonly #login: LoginRecord
+  readonly #refresher: Refresher
+  readonly #fetch: Fetch | undefined
+  readonly #res: ServerResponse | undefined
+  readonly #outage: OAuthError | undefined
   #tokenSet: TokenSet | undefined
 
-  constructor(source: AuthSource) {
-    this.#source = source
-    this.#tokenSet = source.tokenSet
+  constructor(
+    login: LoginRecord,
+    refresher: Refresher,
+    fetch: Fetch | undefined,
+    res: ServerResponse | undefined,
+    tokenSet: TokenSet | undefined,
+    outage: OAuthError | undefined,
+  ) {
+    this.#login = login
+    this.#refresher = refresher
+    this.#fetch = fetch
+    this.#res = res
+    this.#tokenSet = tokenSet
+    this.#outage = outage
   }
 
   get #token(): AccessToken | undefined {
@@ -44,12 +54,12 @@ class SignedIn implements Auth {
   }
 
   get user(): UserClaims {
-    this.#source.onRead()
-    return this.#source.login.user
+    if (this.#res) keepPrivate(this.#res)
+    return this.#login.user
   }
 
   get provider(): string {
-    return this.#source.login.provider
+    return this.#login.provider
   }
 
   get accessToken(): string | undefined {
@@ -78,9 +88,9 @@ class SignedIn implements Auth {
   }
 
   async #accessToken(options: AccessTokenOptions): Promise<AccessToken> {
-    const { login, outage, refresher } = this.#source
-    if (!this.#tokenSet) throw outage ?? new OAuthError('ERR_LOGIN_EXPIRED')
-    this.#tokenSet = await refresher.fresh(login.tokenSetId, this.#tokenSet, options)
+    if (!this.#tokenSet) throw this.#outage ?? new OAuthError('ERR_LOGIN_EXPIRED')
+    const { tokenSetId } = this.#login
+    this.#tokenSet = await this.#refresher.fresh(tokenSetId, this.#tokenSet, options)
     const token = this.#tokenSet.accessTokens[tokenKey(options)]
     if (token) return token
     throw new OAuthError('ERR_LOGIN_EXPIRED', { detail: 'the login has no such access token' })
@@ -126,22 +136,23 @@ class SignedIn implements Auth {
     emit('api.requested', flow, () => ({
       facts: {
         ...facts,
-        tokenSet: digestOf(this.#source.login.tokenSetId),
+        tokenSet: digestOf(this.#login.tokenSetId),
         parameters: [`authorization: Bearer ${shapeOf(token.value)}`],
       },
     }))
     try {
-      const answer = await (this.#source.fetch ?? globalThis.fetch)(target, { ...init, headers })
+      const answer = await (this.#fetch ?? globalThis.fetch)(target, { ...init, headers })
       emit('api.completed', flow, () => ({
         duration: Date.now() - started,
         facts: { ...facts, status: answer.status },
       }))
       return answer
     } catch (error) {
-      emit('api.failed', flow, () => ({
-        duration: Date.now() - started,
-        facts: { ...facts, detail: `no answer: ${reasonOf(error)}` },
-      }))
+      emit('api.failed', flow, () => {
+        const fault = reasonOf(error)
+        const duration = Date.now() - started
+        return { duration, facts: { ...facts, fault, detail: `no answer: ${fault}` } }
+      })
       throw error
     }
   }
@@ -161,4 +172,11 @@ const isReplayable = (body: RequestInit['body']): boolean =>
   !(body instanceof ReadableStream) &&
   !(typeof body === 'object' && body !== null && Symbol.asyncIterator in body)
 
-export const createAuth = (source: AuthSource): Auth => new SignedIn(source)
+/** A page about a person must not come back from a cache after the sign-out; the app may say otherwise. */
+function keepPrivate(res: ServerResponse): void {
+  if (!res.headersSent && !res.hasHeader('Cache-Control')) forbidStoring(res)
+}
+
+/** `tokenSet` is absent while the store is down; `res` where no answer depends on what is read. */
+export const createAuth = (...source: ConstructorParameters<typeof SignedIn>): Auth =>
+  new SignedIn(...source)

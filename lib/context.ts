@@ -48,19 +48,61 @@ export interface MountUrls {
 }
 
 /** What is known about one request. */
-export interface RequestContext {
+export class RequestContext {
   readonly mount: Mount
   readonly auth: Auth | undefined
   /** Why nobody can say at the moment who is signed in. */
   readonly outage: OAuthError | undefined
   /** Path by which the middleware was mounted, as Express and Connect cut it from `req.url`. */
   readonly mountPath: string
+
+  constructor(
+    mount: Mount,
+    auth: Auth | undefined,
+    outage: OAuthError | undefined,
+    mountPath: string,
+  ) {
+    this.mount = mount
+    this.auth = auth
+    this.outage = outage
+    this.mountPath = mountPath
+  }
 }
 
-const contexts = new WeakMap<IncomingMessage, RequestContext>()
-
-export const setContext = (req: IncomingMessage, context: RequestContext): void => {
-  contexts.set(req, context)
+/** Hands back the object that it is given, so that a subclass adds its private field to that one. */
+// oxlint-disable-next-line no-extraneous-class -- a constructor is what a subclass needs
+class Given {
+  constructor(object: object) {
+    // oxlint-disable-next-line no-constructor-return -- the one way to a private field of another object
+    return object
+  }
 }
 
-export const contextOf = (req: IncomingMessage): RequestContext | undefined => contexts.get(req)
+/**
+ * The context as a private field of the request, which nothing that prints the request shows. In a
+ * WeakMap every request would live until the next full garbage collection, and that costs more than
+ * all else that is done for it.
+ */
+class KnownRequest extends Given {
+  #context: RequestContext
+
+  constructor(req: IncomingMessage, context: RequestContext) {
+    super(req)
+    this.#context = context
+  }
+
+  static set(req: IncomingMessage, context: RequestContext): void {
+    if (#context in req) req.#context = context
+    else void new KnownRequest(req, context)
+  }
+
+  static contextOf(req: IncomingMessage): RequestContext | undefined {
+    return #context in req ? req.#context : undefined
+  }
+}
+
+export const setContext = (req: IncomingMessage, context: RequestContext): void =>
+  KnownRequest.set(req, context)
+
+export const contextOf = (req: IncomingMessage): RequestContext | undefined =>
+  KnownRequest.contextOf(req)

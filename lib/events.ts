@@ -48,6 +48,11 @@ export const eventNames = [
   'logout.completed',
   'logout.failed',
   'guard.refused',
+  'provider.requested',
+  'provider.completed',
+  'provider.failed',
+  'store.requested',
+  'store.completed',
   'store.failed',
   'warning',
 ] as const
@@ -79,6 +84,18 @@ const channels = Object.fromEntries(
 
 /** The id of a flow that begins now. */
 export const newFlow = (): string => randomBytes(9).toString('base64url')
+
+const endsOfCalls = ['requested', 'completed', 'failed'] as const
+
+/** The id of one call to the provider or the store, for whoever listens to such calls. */
+export function newCall(kind: 'provider' | 'store'): string {
+  const heard = endsOfCalls.some((end) => channels[`${kind}.${end}`].hasSubscribers)
+  return heard ? newFlow() : ''
+}
+
+/** Milliseconds since `started` by the clock that measures: calls can be shorter than one of them. */
+export const millisecondsSince = (started: number): number =>
+  Math.round((performance.now() - started) * 1000) / 1000
 
 export interface EventDetails {
   readonly duration?: number

@@ -47,14 +47,32 @@ export function appHandlesErrors(req: ExpressRequest): boolean {
   return false
 }
 
-/** Where the app has mounted express-session, seen from `middleware`, as far as Express tells. */
-export function sessionMount(
-  req: ExpressRequest,
+export type SessionMount = 'before' | 'after' | 'unknown'
+
+function sessionMount(
+  stack: readonly Layer[],
   middleware: (...args: never[]) => unknown,
-): 'before' | 'after' | 'unknown' {
-  const stack = req.app ? stackOf(req.app) : []
+): SessionMount {
   const session = stack.findIndex(({ handle }) => handle?.name === 'session')
   const own = stack.findIndex(({ handle }) => handle === middleware)
   if (session === -1 || own === -1) return 'unknown'
   return session < own ? 'before' : 'after'
+}
+
+/**
+ * Where the app has mounted express-session, seen from `middleware`, as far as Express tells. It is
+ * looked at again only when the app has mounted more.
+ */
+export function sessionMountOf(
+  middleware: (...args: never[]) => unknown,
+): (req: ExpressRequest) => SessionMount {
+  let known: { stack: readonly Layer[]; length: number; mounted: SessionMount } | undefined
+  return ({ app }) => {
+    if (!app) return 'unknown'
+    const stack = stackOf(app)
+    if (known?.stack !== stack || known.length !== stack.length) {
+      known = { stack, length: stack.length, mounted: sessionMount(stack, middleware) }
+    }
+    return known.mounted
+  }
 }

@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAuth } from './auth.ts'
 import type { Config } from './options.ts'
-import { setContext, type Mount } from './context.ts'
-import { forbidStoring } from './error-page.ts'
+import { RequestContext, setContext, type Mount } from './context.ts'
 import { isOAuthError, type OAuthError } from './errors.ts'
 import type { LoginRecord } from './session.ts'
-import { softWindowOf } from './tokens/refresh.ts'
+import { softWindowOf } from './tokens/soft-window.ts'
 import { ownToken, type TokenSet } from './tokens/token-set.ts'
 import { endOf, type TokenVault } from './tokens/token-vault.ts'
 import type { Auth, Next } from './types.ts'
@@ -42,7 +41,7 @@ export function identify(
 
 /** Records that nobody is signed in, or that nobody can say. */
 export function anonymous(mount: Mount, req: MountedRequest, outage: OAuthError | undefined): void {
-  setContext(req, { mount, auth: undefined, outage, mountPath: mountPathOf(req) })
+  setContext(req, new RequestContext(mount, undefined, outage, mountPathOf(req)))
 }
 
 /** Who sends this request, without changing anything: no refresh, no write. */
@@ -51,7 +50,7 @@ export async function authenticate(mount: Mount, req: IncomingMessage): Promise<
   if (!login) return undefined
   const tokenSet = await mount.tokens(req).vault.read(login.tokenSetId)
   if (!tokenSet || !isAlive(login, tokenSet, mount.config, Date.now())) return undefined
-  return authOf(mount, req, login, tokenSet, undefined, () => undefined)
+  return authOf(mount, req, undefined, login, tokenSet, undefined)
 }
 
 function mountPathOf({ baseUrl, originalUrl, url = '/' }: MountedRequest): string {
@@ -146,13 +145,13 @@ async function refreshed(
 function authOf(
   mount: Mount,
   req: IncomingMessage,
+  res: ServerResponse | undefined,
   login: LoginRecord,
   tokenSet: TokenSet | undefined,
   outage: OAuthError | undefined,
-  onRead: () => void,
 ): Auth {
   const { refresher } = mount.tokens(req)
-  return createAuth({ login, tokenSet, refresher, outage, fetch: mount.config.fetch, onRead })
+  return createAuth(login, refresher, mount.config.fetch, res, tokenSet, outage)
 }
 
 function attach(
@@ -163,15 +162,10 @@ function attach(
   tokenSet: TokenSet | undefined,
   outage: OAuthError | undefined,
 ): void {
-  const auth = authOf(mount, req, login, tokenSet, outage, () => keepPrivate(res))
+  const auth = authOf(mount, req, res, login, tokenSet, outage)
   req.auth = auth
-  setContext(req, { mount, auth, outage, mountPath: mountPathOf(req) })
+  setContext(req, new RequestContext(mount, auth, outage, mountPathOf(req)))
   if (tokenSet) noteActivity(mount, req, login, tokenSet)
-}
-
-/** A page about a person must not come back from a cache after the sign-out; the app may say otherwise. */
-function keepPrivate(res: ServerResponse): void {
-  if (!res.headersSent && !res.hasHeader('Cache-Control')) forbidStoring(res)
 }
 
 /**

@@ -8,7 +8,7 @@ import { isOAuthError, OAuthError } from './errors.ts'
 import { startFlowLog } from './flow-log.ts'
 import { anonymous, authenticate, identify, type MountedRequest } from './identify.ts'
 import { pathOf } from './navigation.ts'
-import { sessionMount } from './express-stack.ts'
+import { sessionMountOf } from './express-stack.ts'
 import { createLoginLoop } from './login-loop.ts'
 import { createProvider } from './provider.ts'
 import { callback } from './routes/callback.ts'
@@ -122,13 +122,14 @@ export function oauth(options: OAuthOptions = {}): OAuthMiddleware {
     route(req, res, mount).catch((error: unknown) => handleFailure(error, req, res, next, mount))
   }
 
+  const sessionMount = sessionMountOf(oauthMiddleware)
   let appHasSession = false
   function oauthMiddleware(req: IncomingMessage, res: ServerResponse, next: Next): void {
     if (sessions.has(req)) {
       appHasSession = true
       return withSession(req, res, next)
     }
-    const mounted = sessionMount(req, oauthMiddleware)
+    const mounted = sessionMount(req)
     if (mounted === 'after') warnOnce('WARN_SESSION_MOUNTED_AFTER')
     if (config.session === false || appHasSession || mounted === 'before') {
       return withSession(req, res, next, missingSession())

@@ -1,3 +1,5 @@
+import { emit, millisecondsSince, newCall } from './events.ts'
+
 /** Why an HTTP exchange with the provider gave nothing to work with. */
 export type HttpFault = 'timeout' | 'unreachable' | 'too-large'
 
@@ -35,8 +37,9 @@ export function createProviderFetch(
   timeout: number,
   onAnswer: (response: Response) => void = () => {},
 ): ProviderFetch {
-  const once = async (url: string, init: FetchOptions): Promise<Response> => {
+  const once = async (url: string, init: FetchOptions, attempt: number): Promise<Response> => {
     const target = new URL(url)
+    const told = tellCall(target, init, attempt)
     const signal = AbortSignal.timeout(timeout * 1000)
     const exchange = async () => {
       const options = { ...init, redirect: 'manual' as const, signal }
@@ -46,9 +49,13 @@ export function createProviderFetch(
     }
     try {
       // The app's own fetch may not know about signals.
-      return await Promise.race([exchange(), aborted(signal)])
+      const answer = await Promise.race([exchange(), aborted(signal)])
+      told.completed(answer.status)
+      return answer
     } catch (error) {
-      throw toHttpError(error, signal, target, timeout)
+      const failure = toHttpError(error, signal, target, timeout)
+      told.failed(failure)
+      throw failure
     }
   }
 
@@ -56,12 +63,34 @@ export function createProviderFetch(
     const reads = (init?.method ?? 'GET') === 'GET' && !hasAuthorization(init)
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await once(url, init)
+        return await once(url, init, attempt)
       } catch (error) {
         const fault = error instanceof ProviderHttpError ? error.fault : undefined
         if (!reads || fault !== 'unreachable' || attempt >= attemptsOfReads) throw error
       }
     }
+  }
+}
+
+/** The events of one call; of its address they have what is no secret. */
+function tellCall({ origin, pathname: path }: URL, init: FetchOptions, attempt: number) {
+  const call = newCall('provider')
+  const started = performance.now()
+  const facts = { method: init?.method ?? 'GET', origin, path, attempt }
+  emit('provider.requested', call, () => ({ facts }))
+  return {
+    completed(status: number) {
+      emit('provider.completed', call, () => ({
+        duration: millisecondsSince(started),
+        facts: { ...facts, status },
+      }))
+    },
+    failed({ fault, reason }: ProviderHttpError) {
+      emit('provider.failed', call, () => ({
+        duration: millisecondsSince(started),
+        facts: { ...facts, fault, detail: reason },
+      }))
+    },
   }
 }
 
@@ -94,7 +123,12 @@ async function buffered(response: Response, url: URL): Promise<Response> {
   return new Response(Buffer.concat(chunks), { status, statusText, headers })
 }
 
-function toHttpError(error: unknown, signal: AbortSignal, url: URL, timeout: number): Error {
+function toHttpError(
+  error: unknown,
+  signal: AbortSignal,
+  url: URL,
+  timeout: number,
+): ProviderHttpError {
   if (error instanceof ProviderHttpError) return error
   if (signal.aborted) return new ProviderHttpError('timeout', `no answer within ${timeout} s`, url)
   return new ProviderHttpError('unreachable', reasonOf(error), url)

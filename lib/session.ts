@@ -3,9 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import session, { type SessionData, type SessionOptions, type Store } from 'express-session'
 import type { Config } from './options.ts'
 import { OAuthError } from './errors.ts'
-import { deriveKey } from './seal.ts'
+import { createOwnSession, type SessionStore } from './own-session.ts'
+import { askSessionStore, type Callback } from './session-calls.ts'
+import { contentOf, watchWrites } from './session-writes.ts'
 import type { Middleware, UserClaims } from './types.ts'
-import { warnOnce } from './warnings.ts'
 
 /** Who is signed in, as it stands in the visitor's session. */
 export interface LoginRecord {
@@ -32,43 +33,7 @@ declare module 'express-session' {
 type SessionRequest = IncomingMessage & {
   session?: session.Session & Partial<SessionData>
   sessionID?: string
-  sessionStore?: Store
-}
-
-const storeFailure = (error: unknown) =>
-  new OAuthError('ERR_SESSION_STORE_UNAVAILABLE', {
-    detail: 'the session store reported an error or did not answer in time; see the cause',
-    retryAfter: 5,
-    cause: error,
-  })
-
-type Callback<T> = (error?: unknown, value?: T) => void
-
-/** One call to the session store; silence is an outage like any other, and so is an error. */
-function ask<T = void>(
-  timeout: number,
-  run: (done: Callback<T>) => unknown,
-): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(storeFailure(new Error(`no answer within ${timeout} ms`))),
-      timeout,
-    )
-    const done: Callback<T> = (error, value) => {
-      clearTimeout(timer)
-      // File stores report an absent session as an error, which express-session forgives as well.
-      const absent = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
-      if (error && !absent) reject(storeFailure(error))
-      else resolve(absent ? undefined : value)
-    }
-    try {
-      const pending = run(done)
-      // A store of promises that rejects beside its callback must not end the process.
-      if (pending instanceof Promise) pending.catch(done)
-    } catch (error) {
-      done(error)
-    }
-  })
+  sessionStore?: SessionStore
 }
 
 /** All that this package does with express-session; no other file touches `req.session`. */
@@ -101,35 +66,11 @@ export interface Sessions {
   dropRecord(req: IncomingMessage, id: string): Promise<void>
 }
 
-/** Options of the session that we mount; the app's `session` option overrides them. */
-function hardened({ baseUrl, secret, session: own, lifetime }: Config): SessionOptions {
-  const { cookie: ownCookie, ...rest } = (own || {}) as Partial<SessionOptions>
-  const cookie = {
-    httpOnly: true,
-    sameSite: 'lax' as const,
-    secure: baseUrl.protocol === 'https:',
-    path: '/',
-    maxAge: lifetime.absolute * 1000,
-    ...(typeof ownCookie === 'object' ? ownCookie : {}),
-  }
-  // The prefix keeps other hosts from planting the cookie, and browsers hold it to these attributes.
-  const hostOnly = cookie.secure === true && cookie.path === '/' && !cookie.domain
-  return {
-    name: hostOnly ? '__Host-session' : 'session',
-    secret: secret.map((one) => deriveKey(one, 'session-cookie').toString('base64url')),
-    resave: false,
-    saveUninitialized: false,
-    ...rest,
-    cookie,
-  }
-}
-
 export function createSessions(config: Config): Sessions {
   const timeout = config.timeout * 1000
-  let own: Middleware | undefined
+  const ask = <T>(run: (done: Callback<T>) => unknown) => askSessionStore(timeout, run)
+  const own = createOwnSession(config)
   let resaveChecked = false
-  /** Requests whose session is our own. */
-  const opened = new WeakSet<IncomingMessage>()
 
   const current = (req: SessionRequest) => {
     if (req.session) return req.session
@@ -140,7 +81,8 @@ export function createSessions(config: Config): Sessions {
   }
   const store = (req: SessionRequest) => {
     current(req)
-    if (req.sessionStore) return req.sessionStore
+    const found = own.storeOf(req) ?? req.sessionStore
+    if (found) return found
     throw new OAuthError('ERR_SESSION_MISSING', {
       detail:
         'req.session is there but req.sessionStore is not: oauth() needs express-session; cookie-session and others keep no server-side sessions',
@@ -149,7 +91,7 @@ export function createSessions(config: Config): Sessions {
 
   /** The newest stored data, so that what another request wrote meanwhile is carried over too. */
   const appData = async (req: SessionRequest): Promise<Record<string, unknown>> => {
-    const stored = await ask<SessionData | null>(timeout, (done) =>
+    const stored = await ask<SessionData | null>((done) =>
       store(req).get(req.sessionID ?? '', done),
     )
     const {
@@ -160,43 +102,38 @@ export function createSessions(config: Config): Sessions {
     return data
   }
 
-  const renew = async (req: SessionRequest, keep: Record<string, unknown>, login?: LoginRecord) => {
-    await ask(timeout, (done) => current(req).regenerate(done))
+  /** Until the new session is stored, the old one stays as it is, and so does the browser's cookie. */
+  const change = async (req: SessionRequest, keep: object, login?: LoginRecord) => {
+    const sessions = store(req)
+    const before = { session: current(req), sessionID: req.sessionID ?? '' }
+    sessions.generate(req)
     Object.assign(current(req), keep, login ? { oauth: login } : {})
-    await ask(timeout, (done) => current(req).save(done))
+    try {
+      await ask((done) => current(req).save(done))
+      await ask((done) => sessions.destroy(before.sessionID, done))
+    } catch (error) {
+      Object.assign(req, before)
+      throw error
+    }
     return req.sessionID ?? ''
   }
 
+  /** A new session id; `keepsData`: with what the app has put into the old session. */
+  const renew = (req: SessionRequest, keepsData: boolean, login?: LoginRecord) => {
+    const previous = req.sessionID ?? ''
+    const renewed = (async () => change(req, keepsData ? await appData(req) : {}, login))()
+    const heir = renewed.then((id) => (keepsData ? id : undefined))
+    watchWrites(store(req), timeout).succeed(previous, heir)
+    return renewed
+  }
+
   return {
-    open(req, res, next) {
-      opened.add(req)
-      own ??= session(hardened(config)) as unknown as Middleware
-      let late = false
-      const deadline = setTimeout(() => {
-        late = true
-        next(storeFailure(new Error(`no answer within ${timeout} ms`)))
-      }, timeout)
-      own(req, res, (error) => {
-        clearTimeout(deadline)
-        // The request has gone on without a session; what the store says now comes too late.
-        if (!late) next(error)
-      })
-    },
+    open: own.open,
     has: (req: SessionRequest) => req.session !== undefined && req.session !== null,
     checkResave(req: SessionRequest, res) {
       if (resaveChecked) return
       resaveChecked = true
-      const id = req.sessionID
-      const before = contentOf(current(req))
-      const sessions = store(req)
-      const set = sessions.set.bind(sessions)
-      sessions.set = function watched(sid, data, done) {
-        if (sid === id && contentOf(data) === before) warnOnce('WARN_SESSION_RESAVE')
-        set(sid, data, done)
-      }
-      res.once('close', () => {
-        sessions.set = set
-      })
+      watchWrites(store(req), timeout).expectUnchanged(req, contentOf(current(req)), res)
     },
     store,
     isInMemory: (req) => store(req) instanceof session.MemoryStore,
@@ -207,13 +144,13 @@ export function createSessions(config: Config): Sessions {
       const previous = current(req).oauth
       // What one person left in the session is not for the next person who signs in over it.
       const samePerson = !previous || previous.user.sub === login.user.sub
-      return renew(req, samePerson ? await appData(req) : {}, login)
+      return renew(req, samePerson, login)
     },
     async end(req: SessionRequest) {
-      await renew(req, await appData(req))
+      await renew(req, true)
     },
     async adopt(req: SessionRequest, id) {
-      const data = await ask<SessionData | null>(timeout, (done) => store(req).get(id, done))
+      const data = await ask<SessionData | null>((done) => store(req).get(id, done))
       if (!data?.oauth) return false
       req.sessionID = id
       store(req).createSession(req as never, data)
@@ -222,7 +159,7 @@ export function createSessions(config: Config): Sessions {
     cookieSettable(req: SessionRequest) {
       if (!current(req).cookie.secure) return true
       const { proxy } = (config.session || {}) as Partial<SessionOptions>
-      return isSecureRequest(req, opened.has(req) ? { proxy } : undefined)
+      return isSecureRequest(req, own.storeOf(req) ? { proxy } : undefined)
     },
     cookiePath: (req: SessionRequest) => current(req).cookie.path ?? '/',
     isStrict(req: SessionRequest) {
@@ -233,24 +170,18 @@ export function createSessions(config: Config): Sessions {
       // Stores compute the life time of a record from its cookie.
       const expires = new Date(Date.now() + ttl)
       const cookie = { originalMaxAge: ttl, maxAge: ttl, expires, httpOnly: true, path: '/' }
-      await ask(timeout, (done) =>
+      await ask((done) =>
         store(req).set(id, { cookie, record: value } as unknown as SessionData, done),
       )
     },
     async getRecord(req, id) {
-      const data = await ask<SessionData | null>(timeout, (done) => store(req).get(id, done))
+      const data = await ask<SessionData | null>((done) => store(req).get(id, done))
       return (data as { record?: unknown } | null | undefined)?.record
     },
     async dropRecord(req, id) {
-      await ask(timeout, (done) => store(req).destroy(id, done))
+      await ask((done) => store(req).destroy(id, done))
     },
   }
-}
-
-/** What the app and we keep in a session, without the cookie that every request renews. */
-function contentOf(data: object): string {
-  const { cookie: _cookie, ...content } = data as Record<string, unknown>
-  return JSON.stringify(content)
 }
 
 /**

@@ -4,9 +4,21 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import process from 'node:process'
 import { inspect } from 'node:util'
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base'
 import express from 'express'
 import { errorHandler, eventNames, oauth, requireAuth } from 'express-oauth-client'
 import { inspector } from 'express-oauth-client/inspector'
+import { instrument } from 'express-oauth-client/opentelemetry'
 
 /** @param {unknown} value */
 const printed = (value) => inspect(value, { depth: 20, showHidden: true, maxStringLength: null })
@@ -19,6 +31,30 @@ for (const name of eventNames) {
   subscribe(`express-oauth-client:${name}`, (event) => {
     events.push(`${JSON.stringify(event)} ${printed(event)}`)
   })
+}
+
+const spans = new InMemorySpanExporter()
+const metrics = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+const meterProvider = new MeterProvider({
+  readers: [new PeriodicExportingMetricReader({ exporter: metrics, exportIntervalMillis: 3.6e6 })],
+})
+instrument({
+  tracerProvider: new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }),
+  meterProvider,
+})
+
+async function collect() {
+  await meterProvider.forceFlush()
+  const exported = spans.getFinishedSpans()
+  return {
+    events,
+    errors,
+    names: exported.map(({ name }) => name),
+    spans: exported.map(({ attributes, events: within, links, name, status }) =>
+      printed({ name, attributes, status, links, within }),
+    ),
+    metrics: metrics.getMetrics().map((one) => `${JSON.stringify(one)} ${printed(one)}`),
+  }
 }
 
 /** @type {express.ErrorRequestHandler} */
@@ -61,6 +97,6 @@ async function start(options) {
 }
 
 process.on('message', (/** @type {any} */ message) => {
-  if (message === 'collect') process.send?.({ events, errors })
+  if (message === 'collect') void collect().then((all) => process.send?.(all))
   else void start(message)
 })

@@ -56,10 +56,9 @@ async function startSite(config: OAuthOptions, apiUrl: string): Promise<Site> {
     look,
     visit: (path) => agent.visit(url + path),
     async written() {
-      const { errors, events } = await ask<Record<string, string[]>>(child, 'collect')
+      const collected = await ask<Record<string, string[]>>(child, 'collect')
       const places = new Map([
-        ['events', events?.join('\n') ?? ''],
-        ['errors', errors?.join('\n') ?? ''],
+        ...Object.entries(collected).map(([name, texts]) => [name, texts.join('\n')] as const),
         ['standard output', output[0]?.() ?? ''],
         ['standard error', output[1]?.() ?? ''],
         ['list', (await look.get('/')).body],
@@ -134,7 +133,7 @@ test('the search finds a secret in each of its forms', () => {
   expect(leaksIn('nothing of the kind', secrets)).toEqual([])
 })
 
-test('a whole visit leaves no secret in an event, page, export, log or error', async () => {
+test('a whole visit leaves no secret in an event, page, export, log, error, span or metric', async () => {
   const provider = closing(await startProvider({ interaction: 'page' }))
   const api = closing(await startResourceServer(provider.accountOf))
   const { clientId, clientSecret, issuer } = provider
@@ -172,6 +171,10 @@ test('a whole visit leaves no secret in an event, page, export, log or error', a
   expect(places.get('standard error')).toMatch(/EXPRESS-OAUTH-CLIENT \d+: login .*signed in after/)
   expect(places.get('standard error')).toContain('| ERR_LOGIN_CANCELLED')
   expect(places.get('standard output')).toContain('[redacted]')
+  for (const name of ['login.callback', 'refresh', 'logout', 'store create']) {
+    expect(places.get('names')?.split('\n')).toContain(`oauth.${name}`)
+  }
+  expect(places.get('metrics')).toContain('http.client.request.duration')
   await expectNoLeak(site, secrets)
 })
 

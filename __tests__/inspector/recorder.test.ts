@@ -50,6 +50,17 @@ describe('the recorder', () => {
     expect(recorder.flow('discovery')).toBeUndefined()
   })
 
+  test('leaves out the single calls, which the flows tell of in their own words', () => {
+    say('login.started', 'working')
+    for (const end of ['requested', 'completed', 'failed'] as const) say(`provider.${end}`, 'call')
+    say('store.requested', 'call')
+    say('store.completed', 'call')
+    say('store.failed', 'call')
+    const names = recorder.flow('working')?.events.map(({ name }) => name)
+    expect(names).toEqual(['login.started', 'store.failed'])
+    expect(recorder.flows()).toHaveLength(1)
+  })
+
   test('makes a refresh a branch of the refused API call of the same login only', () => {
     say('api.requested', 'mine', { tokenSet: '#aaaaaa' })
     say('api.requested', 'theirs', { tokenSet: '#bbbbbb' })

@@ -19,6 +19,7 @@ declare global {
   const memoryStore: typeof all.memoryStore
   const sessionStore: typeof all.sessionStore
   const inspector: typeof import('express-oauth-client/inspector').inspector
+  const instrument: typeof import('express-oauth-client/opentelemetry').instrument
   const redisStore: typeof import('express-oauth-client/stores/redis').redisStore
   const postgresStore: typeof import('express-oauth-client/stores/postgres').postgresStore
   const app: Express
@@ -101,6 +102,7 @@ describe('the code in the documentation', () => {
       'express',
       'redis',
       'pg',
+      '@opentelemetry/api',
       ...blocks.map(({ code }) => importedPackages(code)).flat(),
     ]
     for (const name of new Set(needed)) await link(project, name)

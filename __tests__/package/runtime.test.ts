@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { installNodeLines, nodeLines, nodeOfLine } from './node-lines.ts'
-import { makeProject, pack, run, temporaryFolder } from './packed.ts'
+import { makeProject, pack, pinned, run, temporaryFolder } from './packed.ts'
 
 const exported = {
   'express-oauth-client': [
@@ -17,6 +17,7 @@ const exported = {
     'sessionStore',
   ],
   'express-oauth-client/inspector': ['inspector'],
+  'express-oauth-client/opentelemetry': ['instrument'],
   'express-oauth-client/stores/postgres': ['postgresStore'],
   'express-oauth-client/stores/redis': ['redisStore'],
 }
@@ -53,7 +54,7 @@ exports.scenario = async ({ oauth }) => {
 `
 const report = (load: string): string => `
 const { scenario } = require('./scenario.cjs')
-const entrances = ${JSON.stringify(Object.keys(exported))}
+const entrances = process.argv.slice(2)
 Promise.all(entrances.map(async (name) => [name, await ${load}(name)])).then(async (loaded) => {
   const names = loaded.map(([name, all]) => [name, Object.keys(all).sort()])
   const answers = await scenario(loaded[0][1])
@@ -71,9 +72,12 @@ describe('the built package, outside of Jest', () => {
       'require.cjs': report('require'),
       'import.cjs': report('import'),
     }
+    const tarball = await pack(folder)
+    const peers = await pinned('@opentelemetry/api')
     await Promise.all([
       installNodeLines(),
-      makeProject(join(folder, 'app'), files, [await pack(folder)]),
+      makeProject(join(folder, 'app'), files, [tarball, ...peers]),
+      makeProject(join(folder, 'without-peers'), files, [tarball]),
     ])
   }, 300_000)
 
@@ -81,7 +85,8 @@ describe('the built package, outside of Jest', () => {
 
   describe.each(nodeLines)('on Node %s', (line) => {
     it.each(['require', 'import'])('works through %s', async (way) => {
-      const printed = await run(nodeOfLine(line), [`${way}.cjs`], { cwd: join(folder, 'app') })
+      const script = [`${way}.cjs`, ...Object.keys(exported)]
+      const printed = await run(nodeOfLine(line), script, { cwd: join(folder, 'app') })
       const { node, names, answers } = JSON.parse(printed)
       expect(`${node}.`).toMatch(new RegExp(`^v${line.replace('.', '\\.')}\\.`))
       expect(names).toEqual(exported)
@@ -90,5 +95,16 @@ describe('the built package, outside of Jest', () => {
         { status: 503, text: 'ERR_PROVIDER_UNAVAILABLE' },
       ])
     })
+  })
+
+  it('works where OpenTelemetry is not installed, which its own entrance asks for', async () => {
+    const cwd = join(folder, 'without-peers')
+    const entrances = Object.keys(exported).filter((name) => !name.endsWith('/opentelemetry'))
+    const printed = await run(process.execPath, ['import.cjs', ...entrances], { cwd })
+    expect(Object.keys(JSON.parse(printed).names)).toEqual(entrances)
+    const asking = run(process.execPath, ['import.cjs', 'express-oauth-client/opentelemetry'], {
+      cwd,
+    })
+    await expect(asking).rejects.toThrow("Cannot find package '@opentelemetry/api'")
   })
 })

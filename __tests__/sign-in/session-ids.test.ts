@@ -1,43 +1,18 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import express from 'express'
-import session, { Store, type SessionData } from 'express-session'
+import session from 'express-session'
 import { oauth, requireAuth } from '../../lib/index.ts'
 import { closeAfterEach } from '../support/cleanups.ts'
 import { advanceClock, resetClock } from '../support/clock.ts'
 import { startApp } from '../support/apps.ts'
 import { listen } from '../support/listen.ts'
 import { startScriptedProvider } from '../support/scripted-provider.ts'
+import { SmallStore } from '../support/small-store.ts'
 import { withClaims } from '../support/trial.ts'
 import { createUserAgent, type Page } from '../support/user-agent.ts'
 
 const closing = closeAfterEach()
 afterEach(resetClock)
-
-/** The least that express-session asks of a store. */
-class SmallStore extends Store {
-  readonly records = new Map<string, string>()
-
-  override get(id: string, done: (error: unknown, data?: SessionData | null) => void): void {
-    const text = this.records.get(id)
-    setImmediate(() => done(null, text === undefined ? null : (JSON.parse(text) as SessionData)))
-  }
-
-  override set(id: string, data: SessionData, done?: (error?: unknown) => void): void {
-    this.records.set(id, JSON.stringify(data))
-    setImmediate(() => done?.())
-  }
-
-  override destroy(id: string, done?: (error?: unknown) => void): void {
-    this.records.delete(id)
-    setImmediate(() => done?.())
-  }
-}
-
-declare module 'express-session' {
-  interface SessionData {
-    cart?: string[]
-  }
-}
 
 async function start() {
   const provider = closing(await startScriptedProvider({ authMethod: 'client_secret_post' }))

@@ -62,10 +62,16 @@ export function createDrillBrowser(account: string): DrillBrowser {
       const { method = 'GET', navigation = false, abandoned = false } = options
       const sent = new Map(cookies)
       if (options.session !== undefined) sent.set('session', options.session)
+      let renamed = false
       const reply = await callListener(app, {
         method,
         url: path,
         abandoned,
+        // Whoever replays an old cookie is not the browser, and has a cookie jar of their own.
+        ...(options.session === undefined &&
+          !abandoned && {
+            onHead: (answered) => void (renamed = keep(answered['set-cookie'])),
+          }),
         headers: {
           ...(navigation ? navigationHeaders : scriptHeaders),
           ...(method === 'POST' && { origin }),
@@ -74,9 +80,7 @@ export function createDrillBrowser(account: string): DrillBrowser {
           }),
         },
       })
-      // Whoever replays an old cookie is not the browser, and has a cookie jar of their own.
-      const kept = options.session === undefined && !abandoned
-      return { ...reply, renamed: kept && keep(reply.headers['set-cookie']) }
+      return { ...reply, renamed }
     },
   }
 }

@@ -57,10 +57,12 @@ export function tokenStoreOf(
 
 type Done = (error?: unknown, data?: SessionData | null) => void
 
-/** A session store that all processes share: whole sessions, and the last writer wins. */
-export function createSessionStore(weather: Weather, time: DrillTime): session.Store {
-  const kept = new Map<string, string>()
-
+/** The session store as one process reaches it: whole sessions, and the last writer wins. */
+export function sessionStoreOf(
+  kept: Map<string, string>,
+  weather: Weather,
+  time: DrillTime,
+): session.Store {
   function reach(done: Done | undefined, run: () => SessionData | null): void {
     void time.wait(weather.delay()).then(async () => {
       if (weather.troubleOf('sessions') === 'failing') return done?.(away())

@@ -16,7 +16,7 @@ import {
   type Step,
 } from './drill-plan.ts'
 import { createDrillProvider, type Family } from './drill-provider.ts'
-import { createSessionStore, tokenStoreOf } from './drill-stores.ts'
+import { sessionStoreOf, tokenStoreOf } from './drill-stores.ts'
 import type { DrillTime } from './drill-time.ts'
 
 /** Longer than everything that a process may remember of a login that has ended elsewhere. */
@@ -36,7 +36,15 @@ interface Visitor {
   /** Sign-ins and sign-outs of one browser come one after the other. */
   turn: Promise<void>
   /** Session cookies of logins that are over. */
-  readonly ended: { session: string; process: number; at: number }[]
+  readonly ended: Ended[]
+}
+
+interface Ended {
+  readonly session: string
+  readonly process: number
+  readonly at: number
+  /** Whether the session got another id then; a logout of nobody changes nothing. */
+  readonly renamed: boolean
 }
 
 export interface Drill {
@@ -51,14 +59,14 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
   const complain = (what: string) => void complaints.push(`${time.now()} ${what}`)
   const weather = createWeather(plan, time.now)
   const provider = createDrillProvider(weather, time)
-  const sessions = createSessionStore(weather, time)
+  const sessions = new Map<string, string>()
   const shared = library.memoryStore()
   const apps = Array.from({ length: processes }, (_, process) =>
     createDrillApp({
       library,
       process,
       provider,
-      sessions,
+      sessions: sessionStoreOf(sessions, weather, time),
       tokens: tokenStoreOf(shared, weather, time, complain),
       time,
     }),
@@ -94,16 +102,16 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
 
   async function signIn(visitor: Visitor, process: number): Promise<void> {
     const { browser } = visitor
-    const before = browser.session()
     const options = { navigation: true }
     const start = await send(visitor, process, '/login', options)
     if (start.status !== 303) return void (visitor.signedIn = undefined)
     const query = provider.authorize(String(start.headers['location']), browser.account)
+    const before = browser.session()
     const end = await send(visitor, process, `/callback?${query}`, options)
     visitor.signedIn = end.status === 303 || undefined
     if (end.status !== 303) return void (visitor.keeps = false)
     if (browser.session() === before) complain('I9: the session id is the same after a sign-in')
-    if (before) visitor.ended.push({ session: before, process, at: time.now() })
+    if (before) visitor.ended.push({ session: before, process, at: time.now(), renamed: true })
   }
 
   async function signOut(visitor: Visitor, process: number): Promise<void> {
@@ -116,7 +124,8 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
     if (wasIn && browser.session() === before && !hasTrouble('sessions')) {
       complain('I9: the session id is the same after a sign-out')
     }
-    if (before) visitor.ended.push({ session: before, process, at: time.now() })
+    const renamed = wasIn === true
+    if (before) visitor.ended.push({ session: before, process, at: time.now(), renamed })
   }
 
   function inTurn(visitor: Visitor, work: () => Promise<void>): Promise<void> {
@@ -143,16 +152,30 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
 
   async function visit(visitor: Visitor, process: number, path: string): Promise<void> {
     const { epoch, signedIn } = visitor
+    const sent = visitor.browser.session()
     const reply = await send(visitor, process, path)
     checkAnswer(visitor, path, reply)
     if (reply.renamed) {
-      // With its session gone meanwhile, a request that writes brings the browser another one.
-      if (!path.startsWith('/write')) complain(`I6: ${path} took the session cookie away`)
+      // With its session gone meanwhile, a request that writes brings the browser another one, and
+      // a process that does not know it is gone brings the old one back.
+      const cameBack =
+        visitor.browser.session() === sent &&
+        visitor.ended.findLast(({ renamed, session }) => renamed && session === sent)?.process ===
+          process
+      if (!path.startsWith('/write') || cameBack) {
+        complain(`I6: ${path} took the session cookie away`)
+      }
       visitor.epoch += 2
       visitor.signedIn = undefined
       visitor.keeps = false
     }
-    if (epoch % 2 === 0 && visitor.epoch === epoch) checkSettled(visitor, path, reply, signedIn)
+    // What has ended elsewhere may be remembered here for a while.
+    const mayLag = visitor.ended.some(
+      ({ at, process: other, session }) =>
+        session === sent && other !== process && time.now() <= at + pastCaches,
+    )
+    const isSettled = epoch % 2 === 0 && visitor.epoch === epoch && !mayLag
+    if (isSettled) checkSettled(visitor, path, reply, signedIn)
   }
 
   /** What else must hold when nobody signed in or out meanwhile. */

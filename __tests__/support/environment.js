@@ -20,7 +20,9 @@ export default class Environment extends TestEnvironment {
     const open = channels.filter(({ hasSubscribers }) => hasSubscribers)
     await super.teardown()
     if (open.length > 0) {
-      throw new Error(`these events are still listened to: ${open.map(({ name }) => String(name))}`)
+      throw new Error(
+        `these events are still listened to: ${open.map(({ name }) => String(name)).join()}`,
+      )
     }
   }
 }

@@ -7,7 +7,8 @@ import { errorCodes, isOAuthError, OAuthError, type ErrorCode } from '../../lib/
 import type { EventName, FlowEvent } from '../../lib/events.ts'
 import type { Provider } from '../../lib/provider.ts'
 import { memoryStore } from '../../lib/stores/memory.ts'
-import { createRefresher, outcomeOf, softWindowOf } from '../../lib/tokens/refresh.ts'
+import { createRefresher, outcomeOf } from '../../lib/tokens/refresh.ts'
+import { softWindowOf } from '../../lib/tokens/soft-window.ts'
 import {
   createTokenSet,
   mergeGrant,
@@ -49,7 +50,7 @@ function createFakeProvider() {
   const asked: { refreshToken: string; request: TokenRequest }[] = []
   const revoked: string[] = []
   const script = {
-    error: undefined as OAuthError | undefined,
+    error: undefined as Error | undefined,
     answer: {} as Partial<Grant>,
     hold: undefined as Hold | undefined,
     keys: undefined as OAuthError | undefined,
@@ -358,6 +359,15 @@ describe('what a failed refresh means', () => {
     expect(own(await refresher.fresh(other, set, {}))).toBe('access-2')
   })
 
+  it('that is none of ours is told as it is, and the flow has an end', async () => {
+    const { id, refresher, script, set } = await signIn()
+    const { events } = eventsOf('refresh.failed')
+    script.error = new TypeError('a bug somewhere')
+    await expect(refresher.fresh(id, set, {})).rejects.toBe(script.error)
+    expect(events).toMatchObject([{ facts: { outcome: 'transient' } }])
+    expect(JSON.stringify(events)).not.toContain('a bug')
+  })
+
   it('is told to all who waited', async () => {
     const { asked, id, refresher, script, set } = await signIn()
     script.error = new OAuthError('ERR_PROVIDER_TIMEOUT')
@@ -390,22 +400,21 @@ describe('another process that was faster', () => {
   }
 
   it('and spent the refresh token is no reason to end the login', async () => {
-    const { script, stored, work } = await meanwhile((set) => mergeGrant(set, theirs, ''))
+    const { script, stored, work } = await meanwhile((set) => mergeGrant(set, theirs, {}))
     script.error = new OAuthError('ERR_LOGIN_EXPIRED', { detail: 'refresh: invalid_grant' })
     expect(own(await work)).toBe('access-theirs')
     expect(own(await stored())).toBe('access-theirs')
   })
 
   it('and spent it for another resource is a reason to try again', async () => {
-    const key = tokenKey(api)
-    const { script, stored, work } = await meanwhile((set) => mergeGrant(set, theirs, key))
+    const { script, stored, work } = await meanwhile((set) => mergeGrant(set, theirs, api))
     script.error = new OAuthError('ERR_LOGIN_EXPIRED', { detail: 'refresh: invalid_grant' })
     expect(await failureOf(work)).toMatchObject({ code: 'ERR_TOKEN_REFRESH_FAILED', retryAfter: 1 })
     expect((await stored())?.refreshToken).toBe('refresh-theirs')
   })
 
   it('and stored its tokens is adopted', async () => {
-    const { stored, work } = await meanwhile((set) => mergeGrant(set, theirs, ''))
+    const { stored, work } = await meanwhile((set) => mergeGrant(set, theirs, {}))
     expect(own(await work)).toBe('access-theirs')
     expect((await stored())?.refreshToken).toBe('refresh-theirs')
   })
@@ -413,7 +422,7 @@ describe('another process that was faster', () => {
   it('and changed something else loses nothing, and costs nothing', async () => {
     const { refreshToken: _none, ...unrelated } = theirs
     const key = tokenKey(api)
-    const { stored, work } = await meanwhile((set) => mergeGrant(set, unrelated, key))
+    const { stored, work } = await meanwhile((set) => mergeGrant(set, unrelated, api))
     expect(own(await work)).toBe('access-1')
     expect(await stored()).toMatchObject({
       version: 3,
@@ -422,15 +431,21 @@ describe('another process that was faster', () => {
     })
   })
 
-  it('and removed the login keeps it removed, and the new refresh token is revoked', async () => {
-    const { id, refresher, revoked, script, set, startProcess, stored } = await signIn()
+  it.each<[string, boolean, 'ended' | 'replaced', string[]]>([
+    ['a logout here', true, 'ended', ['refresh-1']],
+    // What providers revoke with it would be the tokens of the new login.
+    ['a new login here', true, 'replaced', []],
+    // It may have been either of them.
+    ['another process', false, 'ended', []],
+  ])('and removed by %s is not brought back', async (_title, here, reason, expected) => {
+    const { id, refresher, revoked, script, set, startProcess, stored, vault } = await signIn()
     script.hold = createHold()
     const work = refresher.fresh(id, set, {})
     await script.hold.arrived
-    await startProcess().vault.remove(id)
+    await (here ? vault : startProcess().vault).remove(id, reason)
     script.hold.release()
     expect(await failureOf(work)).toMatchObject({ code: 'ERR_LOGIN_EXPIRED' })
-    expect(revoked).toEqual(['refresh-1'])
+    expect(revoked).toEqual(expected)
     expect(await stored()).toBeUndefined()
   })
 

@@ -69,7 +69,7 @@ describe('a refreshed token set', () => {
   const later = requestedAt + 3_000_000
 
   it('keeps what the answer leaves out', () => {
-    const next = mergeGrant(before, grantWith({ accessToken: 'access-2' }), ownToken)
+    const next = mergeGrant(before, grantWith({ accessToken: 'access-2' }), {})
     expect(next).toEqual({
       ...before,
       version: 2,
@@ -94,7 +94,7 @@ describe('a refreshed token set', () => {
       scope: ['openid'],
       requestedAt: later,
     })
-    expect(mergeGrant(before, answer, ownToken)).toMatchObject({
+    expect(mergeGrant(before, answer, {})).toMatchObject({
       version: 2,
       accessTokens: {
         [ownToken]: { value: 'access-2', scope: ['openid'], expiresAt: later + 60_000 },
@@ -108,24 +108,35 @@ describe('a refreshed token set', () => {
   })
 
   it('does not let a new refresh token inherit the end of the last one', () => {
-    const next = mergeGrant(before, grantWith({ refreshToken: 'refresh-2' }), ownToken)
+    const next = mergeGrant(before, grantWith({ refreshToken: 'refresh-2' }), {})
     expect(next.refreshExpiresAt).toBeUndefined()
-    const same = mergeGrant(before, grantWith(), ownToken)
+    const same = mergeGrant(before, grantWith(), {})
     expect(same.refreshExpiresAt).toBe(before.refreshExpiresAt)
   })
 
   it('keeps the tokens of other resources beside the new one', () => {
-    const key = tokenKey({ resource: 'https://api.example.com' })
-    const next = mergeGrant(before, grantWith({ accessToken: 'api-1' }), key)
-    const after = mergeGrant(next, grantWith({ accessToken: 'access-3' }), ownToken)
+    const request = { resource: 'https://api.example.com' }
+    const key = tokenKey(request)
+    const next = mergeGrant(before, grantWith({ accessToken: 'api-1' }), request)
+    const after = mergeGrant(next, grantWith({ accessToken: 'access-3' }), {})
     expect(after.version).toBe(3)
     expect(after.accessTokens[key]?.value).toBe('api-1')
     expect(after.accessTokens[ownToken]?.value).toBe('access-3')
   })
 
+  it.each([
+    ['the scope that was asked for', undefined, ['photos']],
+    ['the scope that the provider names', ['photos', 'albums'], ['photos', 'albums']],
+  ])('has for a narrower token %s', (_title, scope, expected) => {
+    const request = { scope: 'photos' }
+    const grant = grantWith({ accessToken: 'narrow', ...(scope && { scope }) })
+    const { accessTokens } = mergeGrant(before, grant, request)
+    expect(accessTokens[tokenKey(request)]?.scope).toEqual(expected)
+  })
+
   it('leaves the version before it as it was', () => {
     const copy = structuredClone(before)
-    mergeGrant(before, grantWith({ accessToken: 'access-2', refreshToken: 'x' }), ownToken)
+    mergeGrant(before, grantWith({ accessToken: 'access-2', refreshToken: 'x' }), {})
     expect(before).toEqual(copy)
   })
 })

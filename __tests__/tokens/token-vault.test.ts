@@ -6,6 +6,7 @@ import { createTokenSet, mergeGrant, type TokenSet } from '../../lib/tokens/toke
 import type { TokenStore } from '../../lib/tokens/token-store.ts'
 import { createTokenVault } from '../../lib/tokens/token-vault.ts'
 import { advanceClock, resetClock } from '../support/clock.ts'
+import { createHold } from '../support/hold.ts'
 
 afterEach(resetClock)
 
@@ -37,7 +38,7 @@ const firstSet = () =>
     subject: alice.subject,
     expiresAt: Date.now() + 24 * hour,
   })
-const nextOf = (set: TokenSet, name = '2') => mergeGrant(set, grant(name), '')
+const nextOf = (set: TokenSet, name = '2') => mergeGrant(set, grant(name), {})
 
 /** A store that counts what it is asked, and that the test can take away. */
 function createWatched(inner: TokenStore = memoryStore()) {
@@ -300,5 +301,81 @@ describe('a claim', () => {
     expect(wins.filter(Boolean)).toHaveLength(1)
     expect(await vault.takeOnce('another', 60_000)).toBe(true)
     expect(await vault.claim('tx', 'me', 1000)).toBe(true)
+  })
+})
+
+describe('while a token set is being removed', () => {
+  /** A removal that waits for the test, and then fails or not. */
+  async function removing(outcome: 'done' | 'failed') {
+    const hold = createHold()
+    const inner = memoryStore()
+    const remove = async (id: string) => {
+      await hold.pass()
+      if (outcome === 'failed') throw new Error('connection lost')
+      return inner.remove(id)
+    }
+    const vault = createTokenVault(configFor(), { ...inner, remove })
+    const set = firstSet()
+    const id = await vault.create(set, alice)
+    const removal = vault.remove(id)
+    await hold.arrived
+    const settled: string[] = []
+    const note = (name: string) => void settled.push(name)
+    return { hold, id, inner, note, removal, set, settled, vault }
+  }
+
+  it('nobody is told that it is gone before it is', async () => {
+    const { hold, id, note, removal, set, settled, vault } = await removing('done')
+    const work = [
+      removal.then(() => note('removed')),
+      vault.replace(id, set, nextOf(set)).then(note),
+      vault.readStored(id).then((stored) => note(stored ? 'still there' : 'absent')),
+    ]
+    await vault.claim(id, 'somebody', 1000)
+    expect(settled).toEqual([])
+    hold.release()
+    await Promise.all(work)
+    expect(settled.toSorted()).toEqual(['absent', 'gone', 'removed'])
+  })
+
+  it('the next version is kept for a removal that fails', async () => {
+    const { hold, id, inner, removal, set, vault } = await removing('failed')
+    const replaced = vault.replace(id, set, nextOf(set))
+    hold.release()
+    await expect(removal).rejects.toMatchObject(outage)
+    expect(await replaced).toBe('ok')
+    expect(await inner.read(id)).toMatchObject({ version: 2 })
+  })
+})
+
+describe('the activity of a visitor', () => {
+  it('is noted on top of what was written meanwhile', async () => {
+    const { store, vault } = createVault()
+    const set = firstSet()
+    const id = await vault.create(set, alice)
+    advanceClock(hour)
+    await createTokenVault(configFor(), store).replace(id, set, nextOf(set))
+    await vault.touch(id, set)
+    const stored = await vault.readStored(id)
+    expect(stored).toMatchObject({ version: 3, seenAt: Date.now() })
+    expect(stored?.accessTokens['']?.value).toBe('hush-access-2')
+  })
+
+  it('is not moved back by a visit that took longer to be noted', async () => {
+    const { calls, vault } = createVault()
+    const set = firstSet()
+    const id = await vault.create(set, alice)
+    await vault.touch(id, { ...set, seenAt: Date.now() + 1000 })
+    expect(calls).not.toContain('replace')
+  })
+
+  it('brings nothing back that is gone', async () => {
+    const { inner, vault } = createVault()
+    const set = firstSet()
+    const id = await vault.create(set, alice)
+    advanceClock(1000)
+    await inner.remove(id)
+    await vault.touch(id, set)
+    expect(await inner.read(id)).toBeUndefined()
   })
 })

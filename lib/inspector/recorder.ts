@@ -1,11 +1,19 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { eventNames, type FlowEvent } from '../events.ts'
+import { eventNames, type EventName, type FlowEvent } from '../events.ts'
 import { isWorking, kindOfEvent, lastOwn, loginOf, type Flow, type FlowKind } from './flow.ts'
 
 const maxFlows = 50
 const maxEvents = 200
 /** A second try follows its refusal at once; milliseconds. */
 const retryWindow = 5_000
+/** The flows tell of their calls themselves, in words of their own. */
+const untold = new Set<EventName>([
+  'provider.requested',
+  'provider.completed',
+  'provider.failed',
+  'store.requested',
+  'store.completed',
+])
 
 interface OpenFlow extends Flow {
   readonly events: FlowEvent[]
@@ -86,7 +94,9 @@ export function createRecorder(): Recorder {
     if (kind === 'refresh') branch(event)
   }
 
-  const channels = eventNames.map((name) => `express-oauth-client:${name}`)
+  const channels = eventNames
+    .filter((name) => !untold.has(name))
+    .map((name) => `express-oauth-client:${name}`)
   for (const channel of channels) subscribe(channel, receive)
   return {
     flows: () => [...flows.values()].toReversed(),

@@ -43,7 +43,7 @@ export async function storeLogin(
     warnOnce('WARN_NO_REFRESH_TOKEN')
   }
   // Not revoked: some providers revoke the whole grant, and with it the tokens of this login.
-  if (previous) await vault.remove(previous.tokenSetId)
+  if (previous) await vault.remove(previous.tokenSetId, 'replaced')
   return sessionId
 }
 

@@ -93,17 +93,21 @@ export function createTokenSet(
 }
 
 /**
- * The next version, from the answer to a refresh. What the answer leaves out stays as it was
- * (RFC 6749 section 6, OpenID Connect Core 12.2).
+ * The next version, from the answer to a refresh. What the answer leaves out stays as it was, and a
+ * scope that it does not name is the one that was asked for (RFC 6749 sections 5.1 and 6, OpenID
+ * Connect Core 12.2).
  */
-export function mergeGrant(previous: TokenSet, grant: Grant, key: string): TokenSet {
-  const scope = previous.accessTokens[key]?.scope ?? previous.scope
+export function mergeGrant(previous: TokenSet, grant: Grant, request: TokenRequest): TokenSet {
+  const key = tokenKey(request)
+  const asked = scopeList(request.scope)
+  const known = previous.accessTokens[key]?.scope ?? previous.scope
+  const token = toAccessToken(grant, asked.length > 0 ? asked : known)
   // How long the last refresh token lived says nothing about a new one.
   const { refreshExpiresAt: _replaced, ...lasting } = previous
   return {
     ...(grant.refreshToken === undefined ? previous : lasting),
     version: previous.version + 1,
-    accessTokens: { ...previous.accessTokens, [key]: toAccessToken(grant, scope) },
+    accessTokens: { ...previous.accessTokens, [key]: token },
     ...(grant.refreshToken === undefined ? {} : { refreshToken: grant.refreshToken }),
     ...refreshExpiry(grant),
     ...(grant.idToken === undefined ? {} : { idToken: grant.idToken }),

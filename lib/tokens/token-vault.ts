@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Config } from '../options.ts'
 import { OAuthError } from '../errors.ts'
-import { emit } from '../events.ts'
+import { emit, millisecondsSince, newCall } from '../events.ts'
 import { createSealer } from '../seal.ts'
 import { withTimeLimit } from '../stores/time-limit.ts'
 import { warnOnce } from '../warnings.ts'
@@ -25,9 +25,12 @@ export interface TokenVault {
   /** Past the memory, for decisions that must not be made on an old version. */
   readStored(id: string): Promise<TokenSet | undefined>
   replace(id: string, previous: TokenSet, next: TokenSet): Promise<ReplaceResult>
-  /** Notes that the visitor is active now; when somebody else has written meanwhile, it waits. */
+  /** Notes that the visitor is active now, on top of whatever else is written meanwhile. */
   touch(id: string, tokenSet: TokenSet): Promise<void>
-  remove(id: string): Promise<void>
+  /** `replaced`: by the tokens of a new login, so that this is no logout. */
+  remove(id: string, reason?: 'ended' | 'replaced'): Promise<void>
+  /** Whether this process has removed it, and not for a new login. */
+  hasRemoved(id: string): boolean
   claim(id: string, owner: string, lease: number): Promise<boolean>
   renew(id: string, owner: string, lease: number): Promise<boolean>
   release(id: string, owner: string): Promise<void>
@@ -56,15 +59,26 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
   const { maxEntries, ttl } = config.cache
   const sealer = createSealer<TokenSet>(config.secret, 'token-set')
   const entries = new Map<string, Entry>()
-  const removed = new Set<string>()
+  /** With `true` where this process has ended the login. */
+  const removed = new Map<string, boolean>()
+  const removals = new Map<string, Promise<void>>()
   const reads = singleFlight<TokenSet | undefined>()
   const touches = singleFlight<void>()
 
   const ask = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
+    const call = newCall('store')
+    const started = performance.now()
+    emit('store.requested', call, () => ({ facts: { operation } }))
     try {
-      return await withTimeLimit(work(), config.timeout * 1000, 'The token store')
+      const answer = await withTimeLimit(work(), config.timeout * 1000, 'The token store')
+      emit('store.completed', call, () => ({
+        duration: millisecondsSince(started),
+        facts: { operation },
+      }))
+      return answer
     } catch (cause) {
-      emit('store.failed', 'store', () => ({
+      emit('store.failed', call, () => ({
+        duration: millisecondsSince(started),
         error: 'ERR_TOKEN_STORE_UNAVAILABLE',
         facts: { operation },
       }))
@@ -86,18 +100,24 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
     if (entries.size > maxEntries && oldest !== undefined) entries.delete(oldest)
   }
 
-  const forget = (id: string) => {
+  const forget = (id: string, endedHere: boolean) => {
     entries.delete(id)
-    removed.add(id)
-    const [oldest] = removed
+    removed.set(id, endedHere)
+    const [oldest] = removed.keys()
     if (removed.size > maxRemembered && oldest !== undefined) removed.delete(oldest)
   }
 
+  /** Whether it is gone for good; a removal under way may fail, and then it is not. */
+  const isGone = async (id: string): Promise<boolean> => {
+    await removals.get(id)?.catch(() => undefined)
+    return removed.has(id)
+  }
+
   const readStored = async (id: string): Promise<TokenSet | undefined> => {
-    if (removed.has(id)) return undefined
+    if (await isGone(id)) return undefined
     const record = await ask('read', () => store.read(id))
     // Ids are used once, so what is gone stays gone and need not be asked for again.
-    if (!record) forget(id)
+    if (!record) forget(id, false)
     if (!record || removed.has(id)) return undefined
     const opened = sealer.open(id, record.sealed)
     if (!opened) {
@@ -137,7 +157,7 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
     },
     readStored,
     async replace(id, previous, next) {
-      if (removed.has(id)) return 'gone'
+      if (await isGone(id)) return 'gone'
       const known = entries.get(id)?.record ?? (await ask('read', () => store.read(id)))
       const record = recordOf(id, next, known ?? {})
       const result = await ask('replace', () => store.replace(id, previous.version, record))
@@ -146,19 +166,30 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
       return result
     },
     touch(id, tokenSet) {
+      const seenAt = Date.now()
       return touches.run(id, async () => {
-        const next = { ...tokenSet, version: tokenSet.version + 1, seenAt: Date.now() }
-        await this.replace(id, tokenSet, next)
+        let seen: TokenSet | undefined = tokenSet
+        while (seen && seen.seenAt < seenAt) {
+          const next: TokenSet = { ...seen, version: seen.version + 1, seenAt }
+          if ((await this.replace(id, seen, next)) !== 'conflict') return
+          // A refresh came between; it knows nothing of this visit.
+          seen = await readStored(id)
+        }
       })
     },
-    async remove(id) {
-      forget(id)
+    hasRemoved: (id) => removed.get(id) === true,
+    async remove(id, reason = 'ended') {
+      forget(id, reason === 'ended')
+      const removal = ask('remove', () => store.remove(id))
+      removals.set(id, removal)
       try {
-        await ask('remove', () => store.remove(id))
+        await removal
       } catch (error) {
         // Nobody was signed out, so this process must not act as if somebody had been.
         removed.delete(id)
         throw error
+      } finally {
+        removals.delete(id)
       }
     },
     async claim(id, owner, lease) {

@@ -8,11 +8,19 @@ import { fileURLToPath } from 'node:url'
  * A name that ends with a slash is a folder; a file named on its own counts more than its folder.
  */
 const floors = {
-  'own entrances': ['inspector/', 'opentelemetry.ts'],
+  'own entrances': ['inspector/', 'opentelemetry/'],
   door: ['index.ts', 'oauth.ts'],
   guard: ['require-auth.ts', 'error-handler.ts'],
   routes: ['routes/'],
-  use: ['auth.ts', 'identify.ts', 'tokens/refresh.ts'],
+  use: [
+    'auth.ts',
+    'identify.ts',
+    'tokens/refresh.ts',
+    'tokens/refresh-attempt.ts',
+    'tokens/refresh-claim.ts',
+    'tokens/refresh-result.ts',
+    'tokens/soft-window.ts',
+  ],
   state: ['context.ts', 'login-loop.ts', 'transaction.ts'],
   ports: [
     'plain-userinfo.ts',
@@ -22,7 +30,10 @@ const floors = {
     'provider-metadata.ts',
     'id-token.ts',
     'last-good.ts',
+    'own-session.ts',
     'session.ts',
+    'session-calls.ts',
+    'session-writes.ts',
     'seal.ts',
     'stores/',
     'token-response.ts',
@@ -55,14 +66,19 @@ const floors = {
 
 /** Packages that few files work with; the others know them by our own words. */
 const owners = {
+  '@opentelemetry/api': { files: ['opentelemetry/'], types: false },
   'openid-client': { files: ['provider.ts'], types: false },
-  'express-session': { files: ['session.ts', 'stores/session-records.ts'], types: true },
+  'express-session': {
+    files: ['session.ts', 'own-session.ts', 'session-writes.ts', 'stores/session-records.ts'],
+    types: true,
+  },
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const lib = join(root, 'lib')
 const floorNames = Object.keys(floors)
-const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const dependencies = { ...manifest.dependencies, ...manifest.peerDependencies }
 
 /**
  * Index of the floor, 0 at the top.
@@ -73,9 +89,15 @@ function floorOf(file) {
   const levels = Object.values(floors)
   const named = levels.findIndex((entries) => entries.includes(file))
   if (named >= 0) return named
-  return levels.findIndex((entries) =>
-    entries.some((entry) => entry.endsWith('/') && file.startsWith(entry)),
-  )
+  return levels.findIndex((entries) => isAmong(entries, file))
+}
+
+/**
+ * @param {readonly string[]} entries files and folders
+ * @param {string} file a path inside lib
+ */
+function isAmong(entries, file) {
+  return entries.some((entry) => entry === file || (entry.endsWith('/') && file.startsWith(entry)))
 }
 
 /**
@@ -90,7 +112,7 @@ function objection(file, specifier, typeOnly) {
 
   const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
   const owner = owners[/** @type {keyof typeof owners} */ (name)]
-  if (owner && !owner.files.includes(file) && !(owner.types && typeOnly)) {
+  if (owner && !isAmong(owner.files, file) && !(owner.types && typeOnly)) {
     return `Only lib/${owner.files.join(' and lib/')} works with ${name}.`
   }
   if (typeOnly || name in dependencies) return undefined
