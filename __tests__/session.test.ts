@@ -127,6 +127,51 @@ describe('the session that we mount', () => {
     expect([setCookies, storedIn(store)]).toEqual([[], []])
   })
 
+  /** Keeps what it has in a private field, as connect-pg-simple does. */
+  function createPrivateStore() {
+    const calls: string[] = []
+    class PrivateStore extends MemoryStore {
+      readonly #calls = calls
+      override get(...args: Parameters<MemoryStore['get']>) {
+        this.#calls.push('get')
+        super.get(...args)
+      }
+      override set(...args: Parameters<MemoryStore['set']>) {
+        this.#calls.push('set')
+        super.set(...args)
+      }
+      override touch(...args: Parameters<MemoryStore['touch']>) {
+        this.#calls.push('touch')
+        super.touch(...args)
+      }
+    }
+    return { store: new PrivateStore(), calls }
+  }
+
+  it('is only read by a request that changed nothing, whatever kind of store it is in', async () => {
+    const { calls, store } = createPrivateStore()
+    const { sessions, visit } = await startSite({ session: { store } })
+    const cookie = cookieOf(await visit(undefined, touch))
+    calls.length = 0
+    expect(await visit(cookie, (req) => sessions.store(req) === store)).toMatchObject({
+      value: true,
+      setCookies: [],
+    })
+    expect(calls).toEqual(['get'])
+  })
+
+  it.each([{ rolling: true }, { cookie: { maxAge: null } }])(
+    'is prolonged with every request where the app wants that: %j',
+    async (options) => {
+      const { calls, store } = createPrivateStore()
+      const { visit } = await startSite({ session: { store, ...options } } as OAuthOptions)
+      const cookie = cookieOf(await visit(undefined, touch))
+      calls.length = 0
+      await visit(cookie, () => undefined)
+      expect(calls).toEqual(['get', 'touch'])
+    },
+  )
+
   it('is not written by a request that changed nothing', async () => {
     const store = new MemoryStore()
     const { visit } = await startSite({ session: { store } })

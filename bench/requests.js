@@ -16,10 +16,11 @@ const signInRounds = 12
 const signInsPerRound = 25
 const signInWarmUp = 60
 
+const protectedPage = { name: 'protected page', path: '/account', signedIn: true }
 const pages = [
   { name: 'public page, nobody signed in', path: '/', signedIn: false },
   { name: 'public page', path: '/', signedIn: true },
-  { name: 'protected page', path: '/account', signedIn: true },
+  protectedPage,
   { name: 'page that reads the token', path: '/token', signedIn: true },
 ]
 
@@ -133,7 +134,7 @@ const shown = ({ low, median, high }) =>
 
 /** @param {string[]} cells */
 const print = (...cells) => {
-  const widths = [34, 24, 24, 14, 14]
+  const widths = [40, 24, 24, 14, 14]
   console.log(
     cells
       .map((cell, index) => cell.padEnd(widths[index] ?? 0))
@@ -156,29 +157,26 @@ async function sideEffects(server, { path, signedIn }) {
 }
 
 /**
- * @param {string} store
  * @param {[bare: Server, ours: Server]} servers
+ * @param {(typeof pages)[number]} page
  */
-async function compareRequests(store, servers) {
-  print(`\nRequests, ${store}`, 'CPU', 'requests per second', 'store calls', 'Set-Cookie')
-  for (const page of pages) {
-    const work = (/** @type {Server} */ server, count = requestsPerRound) =>
-      load(server.baseUrl + page.path, page.signedIn ? server.cookie : '', count)
-    for (const server of servers) await work(server, warmUp)
-    const { cpu, speed, bareCpu } = await compare(servers, {
-      rounds,
-      count: requestsPerRound,
-      work,
-    })
-    const [bare, ours] = [await sideEffects(servers[0], page), await sideEffects(servers[1], page)]
-    print(
-      `${page.name} (${bareCpu.toFixed(0)} µs)`,
-      shown(cpu),
-      shown(speed),
-      `${ours.calls} to ${bare.calls}`,
-      `${ours.setCookies} to ${bare.setCookies}`,
-    )
-  }
+async function compareRequests(servers, page) {
+  const work = (/** @type {Server} */ server, count = requestsPerRound) =>
+    load(server.baseUrl + page.path, page.signedIn ? server.cookie : '', count)
+  for (const server of servers) await work(server, warmUp)
+  const { cpu, speed, bareCpu } = await compare(servers, {
+    rounds,
+    count: requestsPerRound,
+    work,
+  })
+  const [bare, ours] = [await sideEffects(servers[0], page), await sideEffects(servers[1], page)]
+  print(
+    `${page.name} (${bareCpu.toFixed(0)} µs)`,
+    shown(cpu),
+    shown(speed),
+    `${ours.calls} to ${bare.calls}`,
+    `${ours.setCookies} to ${bare.setCookies}`,
+  )
 }
 
 /** @param {[bare: Server, ours: Server]} servers */
@@ -211,14 +209,15 @@ async function main() {
   closing.push(() => provider.close())
   const redisUrl = await startRedis()
   for (const [store, url] of [['memory', ''], ...(redisUrl ? [['Redis', redisUrl]] : [])]) {
-    /** @type {[Server, Server]} */
-    const servers = [
-      await startServer('hand-written', url ?? '', provider),
-      await startServer('oauth', url ?? '', provider),
-    ]
-    await compareRequests(store ?? '', servers)
-    await compareSignIns(servers)
-    await compareRecords(servers)
+    const start = (/** @type {string} */ peer) => startServer(peer, url ?? '', provider)
+    const bare = await start('hand-written')
+    const ours = await start('oauth')
+    print(`\nRequests, ${store}`, 'CPU', 'requests per second', 'store calls', 'Set-Cookie')
+    for (const page of pages) await compareRequests([bare, ours], page)
+    const behind = { ...protectedPage, name: 'the same, session of the app' }
+    await compareRequests([bare, await start('oauth-app-session')], behind)
+    await compareSignIns([bare, ours])
+    await compareRecords([bare, ours])
   }
 }
 

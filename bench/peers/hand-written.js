@@ -2,6 +2,7 @@
 import express from 'express'
 import session from 'express-session'
 import * as client from 'openid-client'
+import { sessionOptions } from './session-options.js'
 
 /**
  * Express and express-session with the tokens in the session, and openid-client used by hand: PKCE,
@@ -9,7 +10,8 @@ import * as client from 'openid-client'
  *
  * @param {import('../requests-server.js').PeerOptions} options
  */
-export async function createApp({ issuer, clientId, clientSecret, baseUrl, secret, stores }) {
+export async function createApp(options) {
+  const { issuer, clientId, clientSecret, baseUrl } = options
   const configuration = await client.discovery(
     new URL(issuer),
     clientId,
@@ -21,16 +23,7 @@ export async function createApp({ issuer, clientId, clientSecret, baseUrl, secre
   const redirectUri = `${baseUrl}/callback`
 
   const app = express()
-  app.use(
-    session({
-      store: stores.session,
-      name: 'session',
-      secret,
-      resave: false,
-      saveUninitialized: false,
-      cookie: { httpOnly: true, sameSite: 'lax', maxAge: 24 * 60 * 60 * 1000 },
-    }),
-  )
+  app.use(session(sessionOptions(options)))
   app.get('/', (_req, res) => void res.send('Welcome'))
   app.get('/account', requireLogin, (req, res) => {
     res.send(`Hello ${String(loginOf(req)?.user['name'])}`)
