@@ -1,4 +1,5 @@
 import * as client from 'openid-client'
+import { createClientSecret } from './client-secret.ts'
 import { OAuthError } from './errors.ts'
 import { emit } from './events.ts'
 import {
@@ -18,7 +19,8 @@ import {
   withClock,
   type Step,
 } from './provider-errors.ts'
-import { createProviderFetch, type ProviderFetch } from './provider-http.ts'
+import { protocolFetch } from './protocol-fetch.ts'
+import { createProviderFetch } from './provider-http.ts'
 import {
   checkIssuerParameter,
   chooseAuthMethod,
@@ -29,7 +31,7 @@ import {
   usesHttp,
   type Metadata,
 } from './provider-metadata.ts'
-import { normaliseTokenResponse, toGrant, withoutEcho } from './token-response.ts'
+import { toGrant } from './token-response.ts'
 import { scopeList, type Grant } from './tokens/token-set.ts'
 import type { TokenRequest, UserClaims } from './types.ts'
 import { warnOnce } from './warnings.ts'
@@ -92,23 +94,13 @@ export function createProvider(config: Config): Provider {
     skew = Number.isNaN(date) ? skew : Date.now() - date
     if (Math.abs(skew) > (config.clockTolerance + 1) * 1000) warnOnce('WARN_CLOCK_SKEW')
   })
-  const secret = async () => {
-    if (typeof config.clientSecret === 'string') return config.clientSecret
-    try {
-      return await config.clientSecret()
-    } catch (cause) {
-      throw new OAuthError('ERR_CONFIG_INVALID', {
-        detail: "option 'clientSecret': the function has failed; see the cause",
-        cause,
-      })
-    }
-  }
+  const secret = createClientSecret(config)
 
   // The library awaits the authentication, which its types do not say.
   // oxlint-disable-next-line typescript/no-misused-promises
   const authenticate: client.ClientAuth = async (as, metadata, body, headers) => {
     const method = chooseAuthMethod(config, as)
-    const value = await secret()
+    const value = await secret.read()
     const apply =
       method === 'client_secret_basic'
         ? client.ClientSecretBasic(value)
@@ -135,7 +127,7 @@ export function createProvider(config: Config): Provider {
       jwksUri: metadata.jwks_uri,
       fetch: http,
       algorithms: idTokenAlgorithms(config, metadata),
-      clientSecret: secret,
+      clientSecret: secret.read,
     })
     const { userinfoSignedResponseAlg } = config
     const checkUserinfo = async (token: string) => {
@@ -144,7 +136,10 @@ export function createProvider(config: Config): Provider {
         throw asUserinfoError(error)
       })
     }
-    configuration[client.customFetch] = protocolFetch(http, metadata, !openid, checkUserinfo)
+    configuration[client.customFetch] = protocolFetch(http, metadata, {
+      plain: !openid,
+      checkUserinfo,
+    })
     return { configuration, metadata, keys }
   }
 
@@ -194,18 +189,6 @@ export function createProvider(config: Config): Provider {
     { maxAge: server ? Infinity : metadataMaxAge, retryAfter: metadataRetry },
   )
 
-  const refusal = async ({ metadata }: Connection): Promise<string> => {
-    const value = await secret()
-    const offered = metadata.token_endpoint_auth_methods_supported?.join(', ') ?? 'not stated'
-    const hints = [
-      value !== value.trim() ? 'the secret begins or ends with white space' : '',
-      /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)
-        ? "the secret looks like an identifier; was the secret's id copied instead of its value?"
-        : '',
-    ].filter(Boolean)
-    return `; client authentication used: ${chooseAuthMethod(config, metadata)}, offered by the provider: ${offered}${hints.map((hint) => `; ${hint}`).join('')}`
-  }
-
   /** Runs one call to the provider, with its errors in our words. */
   const call = async <T>(step: Step, run: (to: Connection) => Promise<T>): Promise<T> => {
     const to = await connection.get()
@@ -215,7 +198,7 @@ export function createProvider(config: Config): Provider {
       const failure = translateProviderError(error, step)
       if (failure.code === 'ERR_ID_TOKEN_INVALID') throw withClock(failure, skew)
       if (failure.code !== 'ERR_CLIENT_REJECTED') throw failure
-      throw translateProviderError(error, step, await refusal(to))
+      throw translateProviderError(error, step, await secret.refusal(to.metadata))
     }
   }
 
@@ -328,28 +311,4 @@ function callbackUrl(redirectUri: string, params: URLSearchParams, dropIssuer: b
   if (dropIssuer) kept.delete('iss')
   url.search = kept.toString()
   return url
-}
-
-/** What the protocol library fetches with: our bounded fetch, and readable token answers. */
-function protocolFetch(
-  http: ProviderFetch,
-  metadata: client.ServerMetadata,
-  plain: boolean,
-  checkUserinfo: (token: string) => Promise<void>,
-): client.CustomFetch {
-  return async (url, init) => {
-    const response = await http(url, init as Parameters<ProviderFetch>[1])
-    if (url === metadata.userinfo_endpoint) {
-      const isToken = response.headers.get('content-type')?.includes('application/jwt')
-      if (isToken) await checkUserinfo(await response.clone().text())
-      return response
-    }
-    if (!(init.body instanceof URLSearchParams)) return response
-    const grantType = init.body.get('grant_type')
-    const answer =
-      url === metadata.token_endpoint
-        ? await normaliseTokenResponse(response, { grantType, plain })
-        : response
-    return answer.ok ? answer : withoutEcho(answer, init.body)
-  }
 }

@@ -28,6 +28,8 @@ const floors = {
     'provider-errors.ts',
     'provider-http.ts',
     'provider-metadata.ts',
+    'client-secret.ts',
+    'protocol-fetch.ts',
     'id-token.ts',
     'last-good.ts',
     'own-session.ts',
