@@ -242,9 +242,7 @@ async function answeredBy(
   const { url } = closing(
     await listen((baseUrl) =>
       build({
-        issuer: provider.issuer,
-        clientId: provider.clientId,
-        clientSecret: provider.clientSecret,
+        ...provider.registration,
         baseUrl,
         secret: 'the-secret-of-an-app-with-its-own-pages-0123456789',
       })(baseUrl),

@@ -33,9 +33,7 @@ async function startApp(options: Record<string, unknown>, execArgv: string[] = [
   const app = await startAppProcess(
     (port) => ({
       config: {
-        issuer: provider.issuer,
-        clientId: provider.clientId,
-        clientSecret: provider.clientSecret,
+        ...provider.registration,
         baseUrl: `http://127.0.0.1:${port}`,
         secret,
         ...options,

@@ -36,9 +36,7 @@ async function start(scenario: Scenario = {}) {
       const app = express()
       app.use(
         oauth({
-          issuer: provider.issuer,
-          clientId: provider.clientId,
-          clientSecret: provider.clientSecret,
+          ...provider.registration,
           baseUrl,
           secret: 'the-secret-of-an-app-with-rights-0123456789',
           session: { store },

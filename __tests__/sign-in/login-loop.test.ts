@@ -31,9 +31,7 @@ async function start({ store = new MemoryStore(), demand = {} }: LoopOptions = {
       const app = express()
       app.use(
         oauth({
-          issuer: provider.issuer,
-          clientId: provider.clientId,
-          clientSecret: provider.clientSecret,
+          ...provider.registration,
           baseUrl,
           secret: 'the-secret-of-an-app-that-loops-0123456789',
           session: { store },

@@ -24,9 +24,7 @@ async function startCounting(config: OAuthOptions = {}) {
       const app = express()
       app.use(
         oauth({
-          issuer: provider.issuer,
-          clientId: provider.clientId,
-          clientSecret: provider.clientSecret,
+          ...provider.registration,
           baseUrl,
           secret: 'the-secret-of-an-app-that-counts-0123456789',
           ...config,

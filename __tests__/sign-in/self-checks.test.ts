@@ -55,9 +55,7 @@ async function deploy(options: Deployment = {}) {
       if (own && !options.sessionAfter) app.use(own)
       app.use(
         oauth({
-          issuer: provider.issuer,
-          clientId: provider.clientId,
-          clientSecret: provider.clientSecret,
+          ...provider.registration,
           baseUrl: options.publicUrl ?? address,
           secret: 'the-secret-of-an-app-that-is-deployed-0123456789',
           ...options.config,
@@ -148,9 +146,7 @@ describe('a Secure cookie behind a proxy of a server without Express', () => {
     const { url } = closing(
       await listen(() => {
         const middleware = oauth({
-          issuer: provider.issuer,
-          clientId: provider.clientId,
-          clientSecret: provider.clientSecret,
+          ...provider.registration,
           baseUrl: 'https://photos.example',
           secret: 'the-secret-of-an-app-that-is-deployed-0123456789',
           ...config,
@@ -329,9 +325,7 @@ describe('a token set that was sealed with another secret', () => {
         )
         const make = (value: string | string[]) =>
           oauth({
-            issuer: provider.issuer,
-            clientId: provider.clientId,
-            clientSecret: provider.clientSecret,
+            ...provider.registration,
             baseUrl,
             secret: value,
           })
@@ -370,9 +364,7 @@ test('a memory store in production is a warning that the process prints once', a
     await startAppProcess(
       (port) => ({
         config: {
-          issuer: provider.issuer,
-          clientId: provider.clientId,
-          clientSecret: provider.clientSecret,
+          ...provider.registration,
           baseUrl: `http://127.0.0.1:${port}`,
           secret: 'the-secret-of-an-app-that-is-deployed-0123456789',
         },

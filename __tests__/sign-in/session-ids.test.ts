@@ -30,9 +30,7 @@ async function start() {
       )
       app.use(
         oauth({
-          issuer: provider.issuer,
-          clientId: provider.clientId,
-          clientSecret: provider.clientSecret,
+          ...provider.registration,
           baseUrl,
           secret: 'the-secret-of-an-app-with-its-own-store-0123456789',
           logout: { provider: false },
@@ -162,9 +160,7 @@ describe('cookies', () => {
         session: 'app',
         before: trust,
         config: {
-          issuer: provider.issuer,
-          clientId: provider.clientId,
-          clientSecret: provider.clientSecret,
+          ...provider.registration,
           baseUrl: publicUrl,
           responseMode,
         },

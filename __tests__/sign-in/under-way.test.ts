@@ -30,9 +30,7 @@ async function start(mountedBy: 'the app' | 'us') {
       if (mountedBy === 'the app') app.use(session(options))
       app.use(
         oauth({
-          issuer: provider.issuer,
-          clientId: provider.clientId,
-          clientSecret: provider.clientSecret,
+          ...provider.registration,
           baseUrl,
           secret: 'the-secret-of-an-app-with-its-own-store-0123456789',
           logout: { provider: false },

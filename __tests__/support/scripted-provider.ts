@@ -46,6 +46,8 @@ export interface ScriptedProvider {
   readonly issuer: string
   readonly clientId: string
   readonly clientSecret: string
+  /** What an app has to know of it, as options. */
+  readonly registration: Pick<ScriptedProvider, 'issuer' | 'clientId' | 'clientSecret'>
   readonly front: Front
   /** What the client did that a provider must not accept; tests expect none. */
   readonly violations: readonly string[]
@@ -275,6 +277,7 @@ export async function startScriptedProvider(
     issuer,
     clientId: client.id,
     clientSecret: client.secret,
+    registration: { issuer, clientId: client.id, clientSecret: client.secret },
     front,
     violations,
     authorizations,
