@@ -164,7 +164,7 @@ describe('the session that we mount', () => {
     'is prolonged with every request where the app wants that: %j',
     async (options) => {
       const { calls, store } = createPrivateStore()
-      const { visit } = await startSite({ session: { store, ...options } } as OAuthOptions)
+      const { visit } = await startSite({ session: { store, ...options } })
       const cookie = cookieOf(await visit(undefined, touch))
       calls.length = 0
       await visit(cookie, () => undefined)
