@@ -75,7 +75,7 @@ export async function startExample({
 const ownApp = {
   id: 'my-app',
   secret: 'a-secret-that-is-good-for-the-local-example-only',
-  name: 'your own app',
+  name: 'Your own app',
 }
 
 /**

@@ -5,6 +5,7 @@ import { isOAuthError, type OAuthError } from './errors.ts'
 import { appHandlesErrors } from './express-stack.ts'
 import { isNavigation } from './navigation.ts'
 import { returnToOf, startLogin, urlToComeBack } from './routes/login.ts'
+import { sessionLoadFailure } from './session.ts'
 import type { Next } from './types.ts'
 
 type ErrorMiddleware = (
@@ -61,15 +62,18 @@ function actionsFor(error: OAuthError, req: IncomingMessage, mount: Mount): Page
 /**
  * An error handler for the end of the chain: an error of this package becomes a sign-in where one
  * helps (`ERR_LOGIN_EXPIRED` on a navigation), else a page for people and problem+json (RFC 9457)
- * for programs. Errors of others are passed on.
+ * for programs. So does the failure of the app's own session store, which express-session reports
+ * before `oauth()` is asked. Errors of others are passed on.
  *
  * @example
  * app.use(errorHandler())
  */
 export function errorHandler(): ErrorMiddleware {
-  return function oauthErrorHandler(error, req, res, next) {
-    if (!isOAuthError(error) || res.headersSent) return next(error)
-    const mount = contextOf(req)?.mount
+  return function oauthErrorHandler(cause, req, res, next) {
+    const context = contextOf(req)
+    const error = context || isOAuthError(cause) ? cause : sessionLoadFailure(req, cause)
+    if (!isOAuthError(error) || res.headersSent) return next(cause)
+    const mount = context?.mount
     if (!mount || !callsForLogin(error, req)) return answerError(error, req, res, mount)
     void signInAgain(req, res, next, mount)
   }

@@ -21,6 +21,7 @@ a.button.quiet { background: transparent; color: var(--act) }
 :focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
 .why { padding: .75rem 1rem; border-left: 3px solid var(--act); background: var(--paper); font-size: .9rem }
 .reference { margin: 1.5rem 0 0; color: var(--soft); font-size: .85rem }
+.reference a { color: var(--act) }
 code { font-family: ui-monospace, monospace }
 `
 
@@ -88,7 +89,7 @@ function referenceOf(flow: string): string {
 }
 
 const forDeveloper = ({ code, detail = '' }: OAuthError): string =>
-  `<p class="why"><strong>For the developer:</strong> ${escapeHtml(detail)}<br>What to do: <code>${docsOf(code)}</code>, by symptom: <code>docs/troubleshooting.md</code></p>`
+  `<p class="why"><strong>For the developer:</strong> ${detail && `${escapeHtml(detail)}<br>`}What to do: <code>${docsOf(code)}</code>, by symptom: <code>docs/troubleshooting.md</code></p>`
 
 function sendErrorPage(
   res: ServerResponse,

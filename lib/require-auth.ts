@@ -4,7 +4,8 @@ import { handleFailure } from './error-handler.ts'
 import { forbidStoring } from './error-page.ts'
 import { isOAuthError, OAuthError } from './errors.ts'
 import { emit, newFlow } from './events.ts'
-import { isNavigation } from './navigation.ts'
+import { pathOnly } from './mask.ts'
+import { isNavigation, originalUrlOf } from './navigation.ts'
 import { returnToOf, startLogin, type LoginRequest } from './routes/login.ts'
 import type { LoginRecord } from './session.ts'
 import { scopeList } from './tokens/token-set.ts'
@@ -163,12 +164,16 @@ function fail(
   mount: Mount | undefined,
 ): Promise<void> {
   const flow = newFlow()
+  const facts = () => ({ method: req.method, path: pathOnly(originalUrlOf(req)) })
   if (!isOAuthError(error)) {
-    emit('guard.refused', flow)
+    emit('guard.refused', flow, () => ({ facts: facts() }))
     return handleFailure(error, req, res, next, mount)
   }
   // What a login before it has told has its flow already.
   error.flow ??= flow
-  emit('guard.refused', error.flow, () => ({ error: error.code, facts: { detail: error.detail } }))
+  emit('guard.refused', error.flow, () => ({
+    error: error.code,
+    facts: { ...facts(), detail: error.detail },
+  }))
   return handleFailure(error, req, res, next, mount)
 }

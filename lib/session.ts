@@ -4,7 +4,7 @@ import session, { type SessionData, type SessionOptions, type Store } from 'expr
 import type { Config } from './options.ts'
 import { OAuthError } from './errors.ts'
 import { createOwnSession, type SessionStore } from './own-session.ts'
-import { askSessionStore, type Callback } from './session-calls.ts'
+import { askSessionStore, sessionStoreFailure, type Callback } from './session-calls.ts'
 import { contentOf, watchWrites } from './session-writes.ts'
 import type { Middleware, UserClaims } from './types.ts'
 
@@ -64,6 +64,14 @@ export interface Sessions {
   putRecord(req: IncomingMessage, id: string, value: unknown, ttl: number): Promise<void>
   getRecord(req: IncomingMessage, id: string): Promise<unknown>
   dropRecord(req: IncomingMessage, id: string): Promise<void>
+}
+
+/**
+ * The error that express-session has passed on where it could not load the app's session: no other
+ * middleware leaves a request with a store and without a session.
+ */
+export function sessionLoadFailure(req: SessionRequest, cause: unknown): OAuthError | undefined {
+  return req.sessionStore && !req.session ? sessionStoreFailure(cause) : undefined
 }
 
 export function createSessions(config: Config): Sessions {

@@ -291,3 +291,38 @@ test('a refresh that fails for good says that the login ends', async () => {
   })
   expect(inShort(report).at(-1)).toBe('app the login ends')
 })
+
+describe('a page that requireAuth() refuses', () => {
+  test('is a flow of its own, with the reason', async () => {
+    const { agent, app, inspector: look } = await start()
+    await agent.fetch(`${app.url}/photos?album=7`)
+    const report = await look.report('guard')
+    expect(inShort(report)).toEqual([
+      'browser>app GET /photos',
+      'app nobody is signed in',
+      'app>browser 401',
+    ])
+    expect(report).toMatchObject({ outcome: 'failed', error: 'ERR_LOGIN_REQUIRED' })
+  })
+
+  test('links from its error page to that flow', async () => {
+    const { agent, app, inspector: look } = await start()
+    const page = await agent.post(`${app.url}/photos`)
+    expect(page.status).toBe(401)
+    const [, path = ''] = /href="\/oauth-inspector(\/flows\/[^"]+)"/.exec(page.body) ?? []
+    expect((await look.get(path)).status).toBe(200)
+  })
+
+  test('because of a refresh that failed is told by the refresh', async () => {
+    const { agent, app, inspector: look, provider, visit } = await start()
+    await visit('/token')
+    advanceClock(pastAccessToken)
+    provider.front.faults.add({ path: '/token' }, { kind: 'answer', answer: { status: 500 } })
+    await agent.fetch(`${app.url}/token`)
+    const kinds = (await look.flows()).map(({ kind }) => kind)
+    expect(kinds).toContain('refresh')
+    expect(kinds).not.toContain('guard')
+    const { steps } = await look.report('refresh')
+    expect(steps.map(({ title }) => title)).not.toContain('GET /token')
+  })
+})

@@ -33,7 +33,7 @@ describe('the published package', () => {
 
   it('ships the build, the documentation and the licence, and nothing else', () => {
     const expected =
-      /^(dist\/.+\.(js|d\.ts)|docs\/.+\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
+      /^(dist\/.+\.(js|d\.ts)|docs\/.+\.md|docs\/images\/.+\.svg|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
     expect(files.filter((file) => !expected.test(file))).toEqual([])
     expect(files).toEqual(expect.arrayContaining(['README.md', 'CHANGELOG.md', 'LICENSE']))
   })

@@ -48,6 +48,11 @@ export function createPhotoEditor({ driveUrl, ...settings }) {
     authorizationParams: settings.authorizationParams,
     logout: { returnTo: '/' },
   })
+  app.use((_req, res, next) => {
+    // Before the sign-in, whose error pages want to know it too.
+    res.locals['inspected'] = inspected
+    next()
+  })
   app.use(signIn)
 
   app.use((req, res, next) => {
@@ -55,7 +60,6 @@ export function createPhotoEditor({ driveUrl, ...settings }) {
     res.set('Cache-Control', 'private, no-store')
     res.locals['user'] = req.auth?.user
     res.locals['path'] = req.path
-    res.locals['inspected'] = inspected
     next()
   })
 

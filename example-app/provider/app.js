@@ -63,6 +63,7 @@ export async function createProvider({ clientUrl, ownAppUrl, ...settings }) {
       uid,
       users,
       client: client?.clientName ?? params['client_id'],
+      seesPictures: String(params['scope']).split(' ').includes('photos.read'),
       chosen: hint?.id ?? users[0]?.id,
       failed: false,
     }

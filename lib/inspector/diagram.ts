@@ -19,6 +19,7 @@ export const kindNames = {
   refresh: 'Refresh',
   logout: 'Logout',
   api: 'API call',
+  guard: 'Refused page',
 } as const
 
 interface Options {

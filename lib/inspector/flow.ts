@@ -1,13 +1,13 @@
 import type { ErrorCode } from '../errors.ts'
 import type { EventName, FlowEvent } from '../events.ts'
 
-export const flowKinds = ['login', 'refresh', 'logout', 'api'] as const
+export const flowKinds = ['login', 'refresh', 'logout', 'api', 'guard'] as const
 export type FlowKind = (typeof flowKinds)[number]
 
 /** What became of a flow; `restarted` is a lost login that began again by itself. */
 export type FlowOutcome = 'running' | 'waiting' | 'done' | 'failed' | 'restarted'
 
-/** One login, refresh, logout or API call, as far as it has come. */
+/** One login, refresh, logout, API call or refused page, as far as it has come. */
 export interface Flow {
   readonly id: string
   readonly kind: FlowKind
@@ -21,6 +21,7 @@ const kindOf: Readonly<Record<string, FlowKind>> = {
   refresh: 'refresh',
   logout: 'logout',
   api: 'api',
+  guard: 'guard',
 }
 
 /** The kind of flow that an event is a step of; `undefined` for what is no step of its own. */
@@ -37,6 +38,7 @@ export function lastOwn({ events, kind }: Flow): FlowEvent | undefined {
 export function outcomeOf(flow: Flow): FlowOutcome {
   const last = lastOwn(flow)
   if (flow.kind === 'api') return apiOutcome(last)
+  if (flow.kind === 'guard') return 'failed'
   const has = (name: string) => flow.events.some((event) => event.name === name)
   if (has(`${flow.kind}.failed`)) return 'failed'
   if (has(`${flow.kind}.completed`)) return 'done'
@@ -55,7 +57,8 @@ function apiOutcome(last: FlowEvent | undefined): FlowOutcome {
 export function endOf(flow: Flow): FlowEvent | undefined {
   const outcome = outcomeOf(flow)
   if (outcome === 'running' || outcome === 'waiting') return undefined
-  const ends = [`${flow.kind}.completed`, `${flow.kind}.failed`, 'login.restarted']
+  const own = `${flow.kind}.`
+  const ends = ['completed', 'failed', 'restarted', 'refused'].map((end) => own + end)
   return flow.events.findLast(({ name }) => ends.includes(name))
 }
 

@@ -54,7 +54,7 @@ ${badgeOf(flow)}
 }
 
 const nothing = `<div class="empty"><h2>No flow yet</h2>
-<p>Sign in to the app in another tab. Each login, refresh, logout and API call appears here while it runs.</p></div>`
+<p>Sign in to the app in another tab. Each login, refresh, logout, API call and refused page appears here while it runs.</p></div>`
 
 /** The flows of this process, newest first. */
 export function listPage(flows: readonly Flow[]): string {

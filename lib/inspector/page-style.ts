@@ -67,7 +67,7 @@ code, pre, .details { font-family: ui-monospace, 'Cascadia Code', 'SF Mono', Men
 .steps p { margin: 0 0 .3rem; max-width: 52rem }
 .who { color: var(--soft); font-size: .85rem }
 .at { font-variant-numeric: tabular-nums }
-.reference { white-space: nowrap; font-size: .88rem }
+.reference { font-size: .88rem }
 .details { color: var(--ink); overflow-wrap: anywhere }
 .details .name { color: var(--soft) }
 .why { padding: .5rem .75rem; background: var(--bad-sheet); border-left: 3px solid var(--bad) }

@@ -90,7 +90,7 @@ export function createRecorder(): Recorder {
     const kind = kindOfEvent(event.name)
     if (kind) add(flows.get(event.flow) ?? open(event.flow, kind), event)
     else if (flows.has(event.flow)) add(flows.get(event.flow) as OpenFlow, event)
-    else if (event.name !== 'guard.refused' && event.name !== 'warning') share(event)
+    else if (event.name !== 'warning') share(event)
     if (kind === 'refresh') branch(event)
   }
 

@@ -123,6 +123,8 @@ const storeFaults: Readonly<Record<string, string>> = {
 const refusedChecks: Readonly<Record<string, string>> = {
   ERR_AUTHENTICATION_INSUFFICIENT: 'not as recent or as strong as asked',
   ERR_CALLBACK_INVALID: 'a malformed answer',
+  ERR_FORBIDDEN: 'a right is missing',
+  ERR_LOGIN_REQUIRED: 'nobody is signed in',
   ERR_CALLBACK_ISSUER: 'not from the issuer that was asked',
   ERR_ID_TOKEN_INVALID: 'the ID token does not hold',
   ERR_LOGIN_LOOP: 'one login too many',

@@ -1,6 +1,7 @@
 import type { FlowEvent } from '../events.ts'
 import { kindOfEvent, outcomeOf, startOf, textIn, textOf, type Flow } from './flow.ts'
 import { actors, createStory, type Actor, type Step, type Story, type Tellers } from './story.ts'
+import { guardTellers } from './tell-guard.ts'
 import { loginTellers } from './tell-login.ts'
 import { apiTellers, logoutTellers } from './tell-others.ts'
 import { providerTellers } from './tell-provider.ts'
@@ -12,6 +13,7 @@ const tellers: Tellers = {
   ...logoutTellers,
   ...apiTellers,
   ...providerTellers,
+  ...guardTellers,
 }
 
 /** The steps of a flow, as far as it has come. */
@@ -19,7 +21,9 @@ export function stepsOf(flow: Flow): readonly Step[] {
   const story = createStory(startOf(flow))
   for (const event of flow.events) {
     if (flow.kind === 'api' && kindOfEvent(event.name) === 'refresh') story.within('refresh')
-    tellers[event.name]?.(event, story)
+    // Of what failed before the guard saw it, that failure is told.
+    const isTold = flow.kind === 'guard' || event.name !== 'guard.refused'
+    if (isTold) tellers[event.name]?.(event, story)
   }
   tellWaiting(flow, story)
   return story.steps

@@ -19,6 +19,7 @@ export const invalid = (detail: string): OAuthError =>
   new OAuthError('ERR_CONFIG_INVALID', { detail: `instrument(): ${detail}` })
 
 export function checkOptions(options: InstrumentOptions): void {
+  if (typeof options !== 'object' || options === null) throw invalid('takes an object of options')
   const unknown = Object.keys(options).find((name) => !known.has(name))
   if (unknown !== undefined) {
     throw invalid(`unknown option '${unknown}'; known here: ${[...known].join(', ')}`)

@@ -179,7 +179,7 @@ function requireSettableCookie(req: IncomingMessage, { config, sessions, urls }:
   throw new OAuthError('ERR_SESSION_COOKIE_NOT_SETTABLE', {
     detail: proto
       ? `the session cookie is Secure, but Express takes this request for http: X-Forwarded-Proto is '${String(proto).slice(0, 20)}' and 'trust proxy' does not cover it. Write app.set('trust proxy', 1), or session: { proxy: true } without Express`
-      : `the session cookie is Secure, but this request came by http and without X-Forwarded-Proto. Open ${config.baseUrl.origin}, or let the proxy send that header`,
+      : `the session cookie is Secure, but this request came by http and without X-Forwarded-Proto. ${config.baseUrl.protocol === 'http:' ? 'baseUrl is http too, so write cookie: { secure: false }' : `Open ${config.baseUrl.origin}, or let the proxy send that header`}`,
   })
 }
 
