@@ -42,7 +42,7 @@ export const diagramStyle = `${palette}
 .diagram .note.front { --tint: var(--front) }
 .diagram .note .box { fill: var(--card); stroke: var(--line) }
 .diagram .note.front .box { fill: var(--note); stroke: var(--front) }
-.diagram .note .badge { fill: var(--sheet) }
+.diagram .note:not(.failed) .badge { fill: var(--sheet) }
 .diagram .note.failed .box { fill: var(--bad-sheet); stroke: var(--bad) }
 .diagram .failure .box { fill: var(--bad-sheet); stroke: var(--bad); stroke-width: 1.5 }
 .diagram .failure .code { fill: var(--bad); font-weight: 700; font-size: 13.5px }
