@@ -346,6 +346,22 @@ describe('a refused or failed token request', () => {
     expect(failure).toMatchObject({ code: 'ERR_CONFIG_INVALID', status: 500, cause })
     expect(failure.detail).toContain("option 'clientSecret'")
   })
+
+  it.each<[string, () => unknown]>([
+    ['says nothing', () => new Promise(() => {})],
+    ['gives no text', async () => undefined],
+    ['gives an empty text', () => ''],
+  ])(
+    "is the app's own failure where its function for the client secret %s",
+    async (_how, secret) => {
+      const provider = providerAt(await startServer((_req, res) => answerWith(200, tokens)(res)), {
+        clientSecret: secret as () => string,
+        timeout: 0.2,
+      })
+      const failure = await failureOf(refresh(provider))
+      expect(failure).toMatchObject({ code: 'ERR_CONFIG_INVALID', status: 500 })
+    },
+  )
 })
 
 describe('a token answer that strays from the standard', () => {

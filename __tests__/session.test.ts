@@ -2,13 +2,14 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from '@jest/globals'
-import session, { MemoryStore, type Store } from 'express-session'
+import session, { MemoryStore, type SessionData, type Store } from 'express-session'
 import { readConfig } from '../lib/config.ts'
 import type { OAuthOptions } from '../lib/options.ts'
 import { isOAuthError } from '../lib/errors.ts'
 import { createSessions, type LoginRecord, type Sessions } from '../lib/session.ts'
 import { closeAfterEach } from './support/cleanups.ts'
 import { exchange } from './support/exchange.ts'
+import { SmallStore } from './support/small-store.ts'
 
 const closing = closeAfterEach()
 const secret = 'the-sealing-secret-of-at-least-32-characters'
@@ -23,7 +24,7 @@ const configFor = (options: OAuthOptions = {}) =>
     ...options,
   })
 
-const loginOf = (sub: string): LoginRecord => ({
+const loginOf = (sub: string): Omit<LoginRecord, 'client'> => ({
   tokenSetId: `tokens-of-${sub}`,
   user: { sub },
   provider: 'https://idp.example.com',
@@ -160,8 +161,8 @@ describe('the session that we mount', () => {
     expect(calls).toEqual(['get'])
   })
 
-  it.each([{ rolling: true }, { cookie: { maxAge: null } }])(
-    'is prolonged with every request where the app wants that: %j',
+  it.each([{ rolling: true }, { cookie: { maxAge: null } }, { cookie: () => ({}) }])(
+    'is prolonged with every request where the app wants that: %p',
     async (options) => {
       const { calls, store } = createPrivateStore()
       const { visit } = await startSite({ session: { store, ...options } })
@@ -171,6 +172,51 @@ describe('the session that we mount', () => {
       expect(calls).toEqual(['get', 'touch'])
     },
   )
+
+  it.each<[string, object, string[]]>([
+    ['a store that counts from the last visit', {}, ['get', 'touch']],
+    ['RedisStore', { ttl: 86_400 }, ['get']],
+    ['RedisStore', { ttl: () => 600 }, ['get', 'touch']],
+    ['PGStore', {}, ['get']],
+  ])(
+    'in %s (%p) is prolonged unless record and cookie end together',
+    async (name, own, expected) => {
+      const calls: string[] = []
+      class CountingStore extends SmallStore {
+        override get(...args: Parameters<SmallStore['get']>) {
+          calls.push('get')
+          super.get(...args)
+        }
+        override touch(_id: string, _data: SessionData, done?: () => void) {
+          calls.push('touch')
+          done?.()
+        }
+      }
+      const named = { [name]: class extends CountingStore {} } as Record<
+        string,
+        typeof CountingStore
+      >
+      const store = Object.assign(new (named[name] ?? CountingStore)(), own)
+      const { visit } = await startSite({ session: { store } })
+      const cookie = cookieOf(await visit(undefined, touch))
+      calls.length = 0
+      await visit(cookie, () => undefined)
+      expect(calls).toEqual(expected)
+    },
+  )
+
+  it('can have a cookie that depends on the request', async () => {
+    const cookie = (req: IncomingMessage) => ({
+      sameSite: req.headers['x-strict'] ? ('strict' as const) : ('lax' as const),
+    })
+    const { visit } = await startSite({ session: { cookie } })
+    const strict = await visit(undefined, touch, { 'x-strict': '1' })
+    expect(strict.setCookies).toEqual([
+      expect.stringMatching(/^session=[^;]+; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Strict$/),
+    ])
+    const lax = await visit(undefined, touch)
+    expect(lax.setCookies).toEqual([expect.stringContaining('SameSite=Lax')])
+  })
 
   it('is not written by a request that changed nothing', async () => {
     const store = new MemoryStore()
@@ -220,6 +266,17 @@ describe('a login', () => {
     ])
     expect(seen.value).toEqual([after.value, ['apple'], 'alice'])
     expect(storedIn(store)).toHaveLength(1)
+  })
+
+  it('needs another id than the session has, and says so where genid gives none', async () => {
+    const { sessions, visit } = await startSite({ session: { genid: () => 'always-the-same' } })
+    const cookie = cookieOf(await visit(undefined, (req) => void (req.session['cart'] = ['apple'])))
+    const { error } = await visit(cookie, signIn(sessions))
+    expect(error).toMatchObject({
+      code: 'ERR_CONFIG_INVALID',
+      detail: expect.stringContaining('genid') as unknown,
+    })
+    expect((await visit(cookie, (req) => req.session['cart'])).value).toEqual(['apple'])
   })
 
   it('does not exist for whoever has the old cookie', async () => {

@@ -1,5 +1,6 @@
 import { OAuthError } from './errors.ts'
 import type { Config } from './options.ts'
+import { withTimeLimit } from './stores/time-limit.ts'
 import { chooseAuthMethod, type Metadata } from './provider-metadata.ts'
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -16,7 +17,10 @@ export function createClientSecret(config: Config): ClientSecret {
   const read = async () => {
     if (typeof config.clientSecret === 'string') return config.clientSecret
     try {
-      return await config.clientSecret()
+      const answer = Promise.resolve(config.clientSecret())
+      const value: unknown = await withTimeLimit(answer, config.timeout * 1000, 'clientSecret()')
+      if (typeof value === 'string' && value) return value
+      throw new TypeError(`it gave ${value === '' ? 'an empty string' : typeof value}`)
     } catch (cause) {
       throw new OAuthError('ERR_CONFIG_INVALID', {
         detail: "option 'clientSecret': the function has failed; see the cause",

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAuth } from './auth.ts'
 import type { Config } from './options.ts'
-import { RequestContext, setContext, type Mount } from './context.ts'
+import { contextOf, RequestContext, setContext, type Mount } from './context.ts'
 import { isOAuthError, type OAuthError } from './errors.ts'
 import type { LoginRecord } from './session.ts'
 import { softWindowOf } from './tokens/soft-window.ts'
@@ -41,6 +41,9 @@ export function identify(
 
 /** Records that nobody is signed in, or that nobody can say. */
 export function anonymous(mount: Mount, req: MountedRequest, outage: OAuthError | undefined): void {
+  // Who is signed in at an oauth() above this one is nobody here; what others put there is theirs.
+  const above = contextOf(req)?.auth
+  if (above && req.auth === above) delete req.auth
   setContext(req, new RequestContext(mount, undefined, outage, mountPathOf(req)))
 }
 

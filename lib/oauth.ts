@@ -113,6 +113,7 @@ export function oauth(options: OAuthOptions = {}): OAuthMiddleware {
     next: Next,
     outage?: OAuthError,
   ) => {
+    if (!outage) sessions.guardCookie(req, res)
     const route = routes.get(pathOf(req))
     const record = outage ? undefined : sessions.login(req)
     if (record) sessions.checkResave(req, res)

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import session, { type SessionOptions, type Store } from 'express-session'
+import session, { type CookieOptions, type SessionOptions, type Store } from 'express-session'
 import type { Config } from './options.ts'
 import { deriveKey } from './seal.ts'
 import { sessionStoreFailure } from './session-calls.ts'
@@ -8,8 +8,8 @@ import type { Middleware } from './types.ts'
 /** The session that we mount where the app has none. */
 export interface OwnSession {
   readonly open: Middleware
-  /** The store of the session that we have opened on this request; `undefined` where it is the app's. */
-  storeOf(req: IncomingMessage): SessionStore | undefined
+  /** Whether the session on this request is the one that we have mounted, not the app's. */
+  isOpenedOn(req: IncomingMessage): boolean
 }
 
 /** express-session adds `generate` to every store: a new session, not stored yet, on the request. */
@@ -22,8 +22,7 @@ export function createOwnSession(config: Config): OwnSession {
   let mounted: Middleware | undefined
 
   return {
-    storeOf: (req: IncomingMessage & { sessionStore?: Store }) =>
-      req.sessionStore === store ? (options.store as SessionStore) : undefined,
+    isOpenedOn: (req: IncomingMessage & { sessionStore?: Store }) => req.sessionStore === store,
     open(req, res, next) {
       // Not before a request needs it: express-session warns of what an app with a session of its
       // own has no use for.
@@ -45,19 +44,24 @@ export function createOwnSession(config: Config): OwnSession {
   }
 }
 
+type CookieFunction = Extract<SessionOptions['cookie'], (...args: never[]) => unknown>
+
 /** Options of the session that we mount; the app's `session` option overrides them. */
 function hardened({ baseUrl, secret, session: own, lifetime }: Config) {
   const { cookie: ownCookie, ...rest } = (own || {}) as Partial<SessionOptions>
-  const cookie = {
+  const defaults = {
     httpOnly: true,
     sameSite: 'lax' as const,
     secure: baseUrl.protocol === 'https:',
     path: '/',
     maxAge: lifetime.absolute * 1000,
-    ...(typeof ownCookie === 'object' ? ownCookie : {}),
   }
+  const [perRequest, fixedOnes] =
+    typeof ownCookie === 'function' ? [ownCookie, {}] : [undefined, ownCookie]
+  const fixed: CookieOptions = { ...defaults, ...fixedOnes }
   // The prefix keeps other hosts from planting the cookie, and browsers hold it to these attributes.
-  const hostOnly = cookie.secure === true && cookie.path === '/' && !cookie.domain
+  const hostOnly = !perRequest && fixed.secure === true && fixed.path === '/' && !fixed.domain
+  const forRequest: CookieFunction = (req) => ({ ...defaults, ...perRequest?.(req) })
   return {
     name: hostOnly ? '__Host-session' : 'session',
     secret: secret.map((one) => deriveKey(one, 'session-cookie').toString('base64url')),
@@ -65,20 +69,36 @@ function hardened({ baseUrl, secret, session: own, lifetime }: Config) {
     saveUninitialized: false,
     ...rest,
     store: rest.store ?? new session.MemoryStore(),
-    cookie,
-  } satisfies SessionOptions
+    cookie: perRequest ? forRequest : fixed,
+  }
 }
 
-/** Whether the cookie may outlive the record that was last saved with it. */
-const needsTouch = ({ cookie, rolling }: SessionOptions): boolean =>
-  rolling === true || typeof cookie !== 'object' || typeof cookie.maxAge !== 'number'
+/** Whether the stored record may end before the cookie does, unless every answer prolongs it. */
+const needsTouch = ({ cookie, rolling, store }: ReturnType<typeof hardened>): boolean =>
+  rolling === true ||
+  typeof cookie === 'function' ||
+  typeof cookie.maxAge !== 'number' ||
+  !followsCookie(store)
+
+/** The stores that are known to keep a record as long as its cookie lives, and no life time of their own. */
+function followsCookie(store: Store & { readonly ttl?: unknown }): boolean {
+  if (store instanceof session.MemoryStore) return true
+  const { name } = store.constructor
+  return name === 'PGStore' || (name === 'RedisStore' && typeof store.ttl === 'number')
+}
+
+const originals = new WeakMap<Store, Store>()
+
+/** The store itself, of one that we have shown to express-session without `touch`. */
+export const originalOf = <S extends Store>(store: S): S =>
+  (originals.get(store) as S | undefined) ?? store
 
 /**
- * express-session prolongs the stored record with every answer. A cookie that runs out on its own
- * has no use for that, and half of the round trips to the store go to it.
+ * express-session prolongs the stored record with every answer. Where record and cookie end together
+ * that is of no use, and half of the round trips to the store go to it.
  */
 function withoutTouch(store: Store): Store {
-  return new Proxy(store, {
+  const shown = new Proxy(store, {
     get(target, name) {
       if (name === 'touch') return undefined
       const value: unknown = Reflect.get(target, name)
@@ -86,4 +106,6 @@ function withoutTouch(store: Store): Store {
       return value.bind(target) as unknown
     },
   })
+  originals.set(shown, store)
+  return shown
 }

@@ -2,24 +2,31 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SessionData, Store } from 'express-session'
 import { askSessionStore, type Callback } from './session-calls.ts'
+import { applyChanges, changesBetween, contentOf } from './session-content.ts'
 import { expiringMap } from './stores/expiring-map.ts'
 import { warnOnce } from './warnings.ts'
 
-/** Longer than any request that began before its session got a new id. */
-const requestsEnd = 10 * 60_000
+/** Longer than requests take that began before their session got a new id. */
+const requestsEnd = 2 * 60_000
 
-/** A session that took over from another one; `undefined` when nothing of it was taken over. */
-type Heir = string | undefined
+/** A session that took over from another one. */
+export interface Heir {
+  readonly id: string
+  /** What it took over of the app's data. */
+  readonly content: object
+}
 
 /** What is seen of a session store's writes, because express-session saves whole sessions blindly. */
 export interface SessionWrites {
   /**
-   * From now on what requests still under way save as `id` goes to its heir, and their answers leave
-   * the cookie alone. Where `renewal` rejects, `id` stays as it is.
+   * From now on what requests still under way save as `id` goes to its heir; `undefined` when nothing
+   * was taken over. Where `renewal` rejects, `id` stays as it is.
    */
-  succeed(id: string, renewal: Promise<Heir>): void
+  succeed(id: string, renewal: Promise<Heir | undefined>): void
+  /** Whether the session has another id by now, or is about to get one. */
+  hasHeir(id: string): boolean
   /** Warns when this request saves a session that it has not changed. */
-  expectUnchanged(req: IncomingMessage, content: string, res: ServerResponse): void
+  expectUnchanged(req: IncomingMessage, session: object, res: ServerResponse): void
 }
 
 /** A session as express-session hands it to its store. */
@@ -38,53 +45,70 @@ export function watchWrites(store: Store, timeout: number): SessionWrites {
 
 function watch(store: Store, timeout: number): SessionWrites {
   const write = store.set.bind(store)
-  const heirs = expiringMap<Promise<Heir>>(Date.now)
+  const heirs = expiringMap<Promise<Heir | undefined>>(Date.now)
   let unchanged: { readonly req: IncomingMessage; readonly content: string } | undefined
 
   store.set = function set(id: string, data: LiveSession, done?: Callback<void>) {
-    if (unchanged?.req === data.req && unchanged?.content === contentOf(data)) {
+    if (unchanged && unchanged.req === data.req && unchanged.content === textOf(data)) {
       warnOnce('WARN_SESSION_RESAVE')
     }
     const renewal = heirs.get(id)
     if (!renewal) return write(id, data, done)
-    const restoreCookie = withholdCookie(data)
-    const copy = JSON.parse(JSON.stringify(data)) as SessionData
+    const copy = JSON.parse(textOf(data)) as Partial<SessionData>
     const keep = () => {
-      restoreCookie()
       write(id, data, done)
     }
-    const handOn = () => leaveToHeir(id, copy).then(() => done?.())
+    const handOn = (heir: Heir | undefined) => leave(id, heir, copy, data).then(() => done?.())
     renewal.then(handOn, keep).catch((error: unknown) => done?.(error))
   }
 
   const ask = <T>(run: (done: Callback<T>) => unknown) => askSessionStore(timeout, run)
   const read = (id: string) => ask<SessionData | null>((done) => store.get(id, done))
 
-  const leaveToHeir = async (id: string, data: SessionData): Promise<void> => {
+  /** `copy` is what the page wanted to save as `id`, by now perhaps long ago. */
+  const leave = async (
+    id: string,
+    heir: Heir | undefined,
+    copy: Partial<SessionData>,
+    data: SessionData,
+  ): Promise<void> => {
     // Stored again, by a process that knew of no heir: then it is a session like any other.
     if (await read(id)) return ask((done) => write(id, data, done))
-    const heir = await lastHeirOf(id)
-    const stored = heir === undefined ? undefined : await read(heir)
-    if (heir === undefined || !stored) return
-    const { oauth: _ended, ...content } = data
-    const { cookie, oauth } = stored
-    await ask((done) => write(heir, { ...content, cookie, ...(oauth ? { oauth } : {}) }, done))
+    const last = heir && (await lastHeirAfter(heir.id))
+    const stored = last === undefined ? undefined : await read(last)
+    if (!heir || last === undefined || !stored || isOfAnother(stored, copy)) return
+    // The store reads the life time of a record from a cookie that is one, not from its JSON.
+    const session = store.createSession({ sessionID: last } as never, stored)
+    applyChanges(session, changesBetween(heir.content, contentOf(copy)))
+    await ask((done) => write(last, session, done))
   }
 
-  const lastHeirOf = async (id: string): Promise<Heir> => {
+  const lastHeirAfter = async (
+    id: string,
+    seen = new Set<string>(),
+  ): Promise<string | undefined> => {
     const renewal = heirs.get(id)
-    if (!renewal) return id
-    const heir = await renewal
-    return heir === undefined ? undefined : lastHeirOf(heir)
+    if (!renewal || seen.has(id)) return id
+    const heir = await renewal.then(
+      (found) => found?.id,
+      () => id,
+    )
+    return heir === undefined ? undefined : lastHeirAfter(heir, seen.add(id))
   }
 
   return {
+    hasHeir: (id) => heirs.get(id) !== undefined,
     succeed(id, renewal) {
-      renewal.catch(() => heirs.delete(id))
-      heirs.set(id, renewal, Date.now() + requestsEnd)
+      const earlier = heirs.get(id)
+      // Of two logouts at once the second may fail; the first one's heir stays.
+      const heir = earlier ? renewal.catch(() => earlier) : renewal
+      heir.catch(() => {
+        if (heirs.get(id) === heir) heirs.delete(id)
+      })
+      heirs.set(id, heir, Date.now() + requestsEnd)
     },
-    expectUnchanged(req, content, res) {
-      unchanged = { req, content }
+    expectUnchanged(req, session, res) {
+      unchanged = { req, content: textOf(session) }
       res.once('close', () => {
         unchanged = undefined
       })
@@ -92,18 +116,12 @@ function watch(store: Store, timeout: number): SessionWrites {
   }
 }
 
-/**
- * express-session sends the cookie of a session that has changed, unless it has no expiry: the
- * browser has another cookie by now, and must keep it. The result undoes it.
- */
-function withholdCookie({ cookie }: SessionData): () => void {
-  const { expires, originalMaxAge } = cookie
-  cookie.expires = null
-  return () => void Object.assign(cookie, { expires, originalMaxAge })
-}
-
 /** What the app and we keep in a session, without the cookie that every request renews. */
-export function contentOf(data: object): string {
-  const { cookie: _cookie, ...content } = data as Record<string, unknown>
-  return JSON.stringify(content)
+const textOf = ({ cookie: _cookie, ...content }: { readonly cookie?: unknown }): string =>
+  JSON.stringify(content)
+
+/** Whether somebody else is signed in there than the page under way was made for. */
+function isOfAnother({ oauth: now }: SessionData, { oauth: then }: Partial<SessionData>): boolean {
+  if (!now || !then) return false
+  return now.user.sub !== then.user.sub || now.client !== then.client
 }

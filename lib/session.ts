@@ -1,11 +1,13 @@
 /// <reference types="express-session" preserve="true" />
+import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import session, { type SessionData, type SessionOptions, type Store } from 'express-session'
 import type { Config } from './options.ts'
 import { OAuthError } from './errors.ts'
-import { createOwnSession, type SessionStore } from './own-session.ts'
+import { createOwnSession, originalOf, type SessionStore } from './own-session.ts'
 import { askSessionStore, sessionStoreFailure, type Callback } from './session-calls.ts'
-import { contentOf, watchWrites } from './session-writes.ts'
+import { applyChanges, changesBetween, contentOf } from './session-content.ts'
+import { watchWrites } from './session-writes.ts'
 import type { Middleware, UserClaims } from './types.ts'
 
 /** Who is signed in, as it stands in the visitor's session. */
@@ -21,6 +23,8 @@ export interface LoginRecord {
   readonly authTime?: number
   readonly acr?: string
   readonly sid?: string
+  /** The client of which provider it belongs to: several `oauth()` can share one session. */
+  readonly client: string
 }
 
 declare module 'express-session' {
@@ -43,13 +47,20 @@ export interface Sessions {
   has(req: IncomingMessage): boolean
   /** Looks once whether unchanged sessions are saved, which lets parallel requests undo each other. */
   checkResave(req: IncomingMessage, res: ServerResponse): void
+  /** Keeps an answer under way from taking away the cookie that a login or logout has set meanwhile. */
+  guardCookie(req: IncomingMessage, res: ServerResponse): void
   store(req: IncomingMessage): Store
   isInMemory(req: IncomingMessage): boolean
   login(req: IncomingMessage): LoginRecord | undefined
   /** Whether this request belongs to the session `id`, and somebody is signed in there. */
   isLoginOf(req: IncomingMessage, id: string): boolean
-  /** A new session id with the app's own data and `login`; saved when it resolves. */
-  begin(req: IncomingMessage, login: LoginRecord): Promise<string>
+  /** The app's data as it is now, for telling later what a hook has changed in it. */
+  snapshot(req: IncomingMessage): object
+  /**
+   * A new session id with the app's own data and `login`; saved when it resolves. What has changed
+   * in this request's session since `before` is kept too.
+   */
+  begin(req: IncomingMessage, login: Omit<LoginRecord, 'client'>, before?: object): Promise<string>
   /** A new session id with the app's own data and nobody signed in; saved when it resolves. */
   end(req: IncomingMessage): Promise<void>
   /** Continues as the session `id`, when the answer that should have named it was lost. */
@@ -78,6 +89,7 @@ export function createSessions(config: Config): Sessions {
   const timeout = config.timeout * 1000
   const ask = <T>(run: (done: Callback<T>) => unknown) => askSessionStore(timeout, run)
   const own = createOwnSession(config)
+  const client = clientOf(config)
   let resaveChecked = false
 
   const current = (req: SessionRequest) => {
@@ -89,7 +101,7 @@ export function createSessions(config: Config): Sessions {
   }
   const store = (req: SessionRequest) => {
     current(req)
-    const found = own.storeOf(req) ?? req.sessionStore
+    const found = req.sessionStore && originalOf(req.sessionStore)
     if (found) return found
     throw new OAuthError('ERR_SESSION_MISSING', {
       detail:
@@ -97,42 +109,49 @@ export function createSessions(config: Config): Sessions {
     })
   }
 
+  /** Logins of other mounts over the same session are none here. */
+  const loginHere = (req: SessionRequest) => {
+    const record = req.session?.oauth
+    return record?.client === client ? record : undefined
+  }
+
   /** The newest stored data, so that what another request wrote meanwhile is carried over too. */
-  const appData = async (req: SessionRequest): Promise<Record<string, unknown>> => {
+  const appData = async (req: SessionRequest, before: object) => {
     const stored = await ask<SessionData | null>((done) =>
       store(req).get(req.sessionID ?? '', done),
     )
-    const {
-      cookie: _cookie,
-      oauth: _oauth,
-      ...data
-    } = { ...(stored ?? current(req)) } as Record<string, unknown>
+    const data = contentOf(stored ?? current(req))
+    applyChanges(data, changesBetween(before, contentOf(current(req))))
     return data
   }
 
   /** Until the new session is stored, the old one stays as it is, and so does the browser's cookie. */
-  const change = async (req: SessionRequest, keep: object, login?: LoginRecord) => {
+  const change = async (req: SessionRequest, content: object, login?: LoginRecord) => {
     const sessions = store(req)
     const before = { session: current(req), sessionID: req.sessionID ?? '' }
     sessions.generate(req)
-    Object.assign(current(req), keep, login ? { oauth: login } : {})
+    Object.assign(current(req), content, login ? { oauth: login } : {})
     try {
+      requireNewId(before.sessionID, req.sessionID)
       await ask((done) => current(req).save(done))
       await ask((done) => sessions.destroy(before.sessionID, done))
     } catch (error) {
       Object.assign(req, before)
       throw error
     }
-    return req.sessionID ?? ''
+    return { id: req.sessionID ?? '', content: copyOf(content) }
   }
 
-  /** A new session id; `keepsData`: with what the app has put into the old session. */
-  const renew = (req: SessionRequest, keepsData: boolean, login?: LoginRecord) => {
+  /** A new session id; with the app's data, unless `before` is left out. */
+  const renew = async (req: SessionRequest, before: object | undefined, login?: LoginRecord) => {
     const previous = req.sessionID ?? ''
-    const renewed = (async () => change(req, keepsData ? await appData(req) : {}, login))()
-    const heir = renewed.then((id) => (keepsData ? id : undefined))
-    watchWrites(store(req), timeout).succeed(previous, heir)
-    return renewed
+    const writes = watchWrites(store(req), timeout)
+    const renewed = (async () => change(req, before ? await appData(req, before) : {}, login))()
+    writes.succeed(
+      previous,
+      renewed.then((heir) => (before ? heir : undefined)),
+    )
+    return (await renewed).id
   }
 
   return {
@@ -141,21 +160,40 @@ export function createSessions(config: Config): Sessions {
     checkResave(req: SessionRequest, res) {
       if (resaveChecked) return
       resaveChecked = true
-      watchWrites(store(req), timeout).expectUnchanged(req, contentOf(current(req)), res)
+      watchWrites(store(req), timeout).expectUnchanged(req, current(req), res)
+    },
+    guardCookie(req: SessionRequest, res) {
+      // An id that no browser has sent is known to this request only.
+      if (!req.session || !req.headers.cookie) return
+      const writeHead = res.writeHead.bind(res) as (...args: unknown[]) => ServerResponse
+      res.writeHead = (...args: unknown[]) => {
+        const { session: live, sessionStore, sessionID = '' } = req
+        if (!live || !sessionStore || !watchWrites(store(req), timeout).hasHeir(sessionID)) {
+          return writeHead(...args)
+        }
+        // express-session sends no cookie for a request that has no session.
+        delete req.session
+        try {
+          return writeHead(...args)
+        } finally {
+          req.session = live
+        }
+      }
     },
     store,
     isInMemory: (req) => store(req) instanceof session.MemoryStore,
-    login: (req: SessionRequest) => req.session?.oauth,
-    isLoginOf: (req: SessionRequest, id) =>
-      req.session?.oauth !== undefined && req.sessionID === id,
-    async begin(req: SessionRequest, login) {
+    login: loginHere,
+    isLoginOf: (req: SessionRequest, id) => loginHere(req) !== undefined && req.sessionID === id,
+    snapshot: (req) => copyOf(contentOf(current(req))),
+    begin(req: SessionRequest, record, before = contentOf(current(req))) {
       const previous = current(req).oauth
       // What one person left in the session is not for the next person who signs in over it.
-      const samePerson = !previous || previous.user.sub === login.user.sub
-      return renew(req, samePerson, login)
+      const samePerson =
+        !previous || (previous.user.sub === record.user.sub && previous.client === client)
+      return renew(req, samePerson ? before : undefined, { ...record, client })
     },
     async end(req: SessionRequest) {
-      await renew(req, true)
+      await renew(req, contentOf(current(req)))
     },
     async adopt(req: SessionRequest, id) {
       const data = await ask<SessionData | null>((done) => store(req).get(id, done))
@@ -167,7 +205,7 @@ export function createSessions(config: Config): Sessions {
     cookieSettable(req: SessionRequest) {
       if (!current(req).cookie.secure) return true
       const { proxy } = (config.session || {}) as Partial<SessionOptions>
-      return isSecureRequest(req, own.storeOf(req) ? { proxy } : undefined)
+      return isSecureRequest(req, own.isOpenedOn(req) ? { proxy } : undefined)
     },
     cookiePath: (req: SessionRequest) => current(req).cookie.path ?? '/',
     isStrict(req: SessionRequest) {
@@ -190,6 +228,23 @@ export function createSessions(config: Config): Sessions {
       await ask((done) => store(req).destroy(id, done))
     },
   }
+}
+
+/** As it would come back from a store. */
+const copyOf = (content: object) => JSON.parse(JSON.stringify(content)) as object
+
+/** Which client of which provider this is; independent of what discovery says of it. */
+function clientOf({ clientId, issuer, server }: Config): string {
+  const provider = issuer?.href ?? server?.issuer ?? server?.authorizationEndpoint.href ?? ''
+  return createHash('sha256').update(`${provider} ${clientId}`).digest('base64url').slice(0, 22)
+}
+
+function requireNewId(before: string, now: string | undefined): void {
+  if (now !== before) return
+  throw new OAuthError('ERR_CONFIG_INVALID', {
+    detail:
+      "option 'session.genid': it gave the id that the session has already; a login needs a new one, so make it random",
+  })
 }
 
 /**

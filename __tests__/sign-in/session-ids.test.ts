@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import express from 'express'
 import session from 'express-session'
-import { oauth, requireAuth } from '../../lib/index.ts'
+import { memoryStore, oauth, requireAuth, type OAuthOptions } from '../../lib/index.ts'
 import { closeAfterEach } from '../support/cleanups.ts'
 import { advanceClock, resetClock } from '../support/clock.ts'
 import { startApp } from '../support/apps.ts'
@@ -14,7 +14,7 @@ import { createUserAgent, type Page } from '../support/user-agent.ts'
 const closing = closeAfterEach()
 afterEach(resetClock)
 
-async function start() {
+async function start(config: OAuthOptions = {}) {
   const provider = closing(await startScriptedProvider({ authMethod: 'client_secret_post' }))
   const store = new SmallStore()
   const { url } = closing(
@@ -34,6 +34,7 @@ async function start() {
           baseUrl,
           secret: 'the-secret-of-an-app-with-its-own-store-0123456789',
           logout: { provider: false },
+          ...config,
         }),
       )
       app.get('/', (req, res) => void res.json({ sub: req.auth?.user.sub ?? null }))
@@ -113,6 +114,30 @@ describe('with a store of the app’s own', () => {
     await agent.visit(`${url}/login`)
     expect((await agent.fetch(`${url}/`)).json()).toEqual({ sub: 'bob' })
     expect((await agent.visit(`${url}/cart`)).json()).toEqual({ cart: [] })
+  })
+
+  test.each(['/', '/cart?item=glass'])('what onLogin puts there stays, after %s', async (first) => {
+    const { agent, url } = await start({
+      onLogin: (_details, req) => {
+        const { session: own } = req as express.Request
+        own.cart = [...(own.cart ?? []), 'a gift']
+      },
+    })
+    await agent.visit(url + first)
+    const { cart } = (await agent.visit(`${url}/photos`)).json() as { cart: string[] }
+    expect(cart.at(-1)).toBe('a gift')
+    expect(cart).toHaveLength(first === '/' ? 1 : 2)
+  })
+
+  test('a second login is a login also where the first one’s tokens cannot be removed', async () => {
+    const remove = async () => {
+      throw new Error('connection lost')
+    }
+    const { agent, provider, url } = await start({ tokenStore: { ...memoryStore(), remove } })
+    await agent.visit(`${url}/photos`)
+    expect((await agent.visit(`${url}/login?return_to=/photos`)).status).toBe(200)
+    expect(provider.front.count('/token')).toBe(2)
+    expect((await agent.fetch(`${url}/`)).json()).toEqual({ sub: 'alice' })
   })
 
   test('a logout leaves neither login nor tokens in the store', async () => {

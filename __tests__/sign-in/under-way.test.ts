@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
-import express from 'express'
-import session from 'express-session'
-import { oauth, requireAuth } from '../../lib/index.ts'
+import express, { type Request, type Response } from 'express'
+import session, { type SessionData } from 'express-session'
+import { memoryStore, oauth, requireAuth } from '../../lib/index.ts'
 import { closeAfterEach } from '../support/cleanups.ts'
-import { createHold } from '../support/hold.ts'
+import { createHold, type Hold } from '../support/hold.ts'
 import { listen } from '../support/listen.ts'
 import { startScriptedProvider } from '../support/scripted-provider.ts'
 import { SmallStore } from '../support/small-store.ts'
@@ -12,10 +12,23 @@ import { createUserAgent } from '../support/user-agent.ts'
 
 const closing = closeAfterEach()
 
-/** A shop whose `/slow` puts an item into the cart when the hold lets it go. */
-async function start(mountedBy: 'the app' | 'us') {
+interface Setting {
+  readonly mountedBy?: 'the app' | 'us'
+  /** What `/slow` does when the hold lets it go. */
+  readonly slow?: (req: Request, res: Response) => unknown
+  readonly store?: SmallStore
+  readonly rolling?: boolean
+}
+
+const pushLate = (req: Request, res: Response) => {
+  ;(req.session.cart ??= []).push('late')
+  res.json({ cart: req.session.cart })
+}
+
+/** A shop with a cart and a note in its session. */
+async function start(setting: Setting = {}) {
+  const { mountedBy = 'the app', slow = pushLate, store = new SmallStore(), rolling } = setting
   const provider = closing(await startScriptedProvider({ authMethod: 'client_secret_post' }))
-  const store = new SmallStore()
   const hold = createHold()
   const { url } = closing(
     await listen((baseUrl) => {
@@ -26,6 +39,7 @@ async function start(mountedBy: 'the app' | 'us') {
         resave: false,
         saveUninitialized: false,
         cookie: { maxAge: 3_600_000 },
+        ...(rolling && { rolling }),
       }
       if (mountedBy === 'the app') app.use(session(options))
       app.use(
@@ -34,18 +48,20 @@ async function start(mountedBy: 'the app' | 'us') {
           baseUrl,
           secret: 'the-secret-of-an-app-with-its-own-store-0123456789',
           logout: { provider: false },
-          ...(mountedBy === 'us' ? { session: { store } } : {}),
+          tokenStore: memoryStore(),
+          ...(mountedBy === 'us' ? { session: { store, ...(rolling && { rolling }) } } : {}),
         }),
       )
       app.get('/cart', (req, res) => {
-        const { item } = req.query
+        const { item, note } = req.query
         if (typeof item === 'string') (req.session.cart ??= []).push(item)
-        res.json({ sub: req.auth?.user.sub ?? null, cart: req.session.cart ?? [] })
+        if (typeof note === 'string') req.session.note = note
+        const { cart = [], note: kept } = req.session
+        res.json({ sub: req.auth?.user.sub ?? null, cart, ...(kept && { note: kept }) })
       })
       app.get('/slow', async (req, res) => {
         await hold.pass()
-        ;(req.session.cart ??= []).push('late')
-        res.json({ cart: req.session.cart })
+        await slow(req, res)
       })
       app.get('/account', requireAuth(), (req, res) => void res.json(req.auth))
       return app
@@ -55,21 +71,25 @@ async function start(mountedBy: 'the app' | 'us') {
   const agent = createUserAgent()
   /** The answer of a page that changes the session, when `meanwhile` has happened in another tab. */
   async function slowly(meanwhile: () => Promise<unknown>) {
-    const slow = agent.fetch(`${url}/slow`)
+    const answer = agent.fetch(`${url}/slow`)
     await hold.arrived
     await meanwhile()
     hold.release()
-    return slow
+    return answer
+  }
+  const signInAs = (sub: string) => {
+    provider.script({ idToken: withClaims({ sub }), userinfo: (all) => ({ ...all, sub }) })
+    return agent.visit(`${url}/login?return_to=/cart`)
   }
   const cart = async () => (await agent.fetch(`${url}/cart`)).json()
-  return { agent, cart, provider, slowly, store, url }
+  return { agent, cart, hold, signInAs, slowly, store, url }
 }
 
 describe.each(['the app', 'us'] as const)(
   'a page under way, with a session mounted by %s',
   (by) => {
     test('does not take a login away, and what it wrote is there', async () => {
-      const { agent, cart, slowly, store, url } = await start(by)
+      const { agent, cart, slowly, store, url } = await start({ mountedBy: by })
       await agent.visit(`${url}/cart?item=early`)
       const answer = await slowly(() => agent.visit(`${url}/account`))
       expect([answer.status, answer.headers['set-cookie']]).toEqual([200, undefined])
@@ -78,7 +98,7 @@ describe.each(['the app', 'us'] as const)(
     })
 
     test('does not bring a session back that a logout has ended, and what it wrote is there', async () => {
-      const { agent, cart, slowly, store, url } = await start(by)
+      const { agent, cart, slowly, store, url } = await start({ mountedBy: by })
       await agent.visit(`${url}/account`)
       await agent.visit(`${url}/cart?item=early`)
       const answer = await slowly(() => agent.post(`${url}/logout`))
@@ -88,7 +108,7 @@ describe.each(['the app', 'us'] as const)(
     })
 
     test('follows the session through a logout and a login', async () => {
-      const { agent, cart, slowly, url } = await start(by)
+      const { agent, cart, slowly, url } = await start({ mountedBy: by })
       await agent.visit(`${url}/account`)
       await slowly(async () => {
         await agent.post(`${url}/logout`)
@@ -98,18 +118,63 @@ describe.each(['the app', 'us'] as const)(
     })
 
     test('leaves nothing to another person who has signed in over the first', async () => {
-      const { agent, cart, provider, slowly, url } = await start(by)
+      const { agent, cart, signInAs, slowly, url } = await start({ mountedBy: by })
       await agent.visit(`${url}/account`)
-      const bob = { sub: 'bob' }
-      await slowly(() => {
-        provider.script({ idToken: withClaims(bob), userinfo: (all) => ({ ...all, ...bob }) })
-        return agent.visit(`${url}/login`)
-      })
+      await slowly(() => signInAs('bob'))
       expect(await cart()).toEqual({ sub: 'bob', cart: [] })
     })
 
+    test('changes nothing for another person who has signed in after a logout', async () => {
+      const { agent, cart, signInAs, slowly, url } = await start({ mountedBy: by })
+      await agent.visit(`${url}/account`)
+      await agent.visit(`${url}/cart?item=early`)
+      await slowly(async () => {
+        await agent.post(`${url}/logout`)
+        await signInAs('bob')
+        await agent.visit(`${url}/cart?note=of-bob`)
+      })
+      expect(await cart()).toEqual({ sub: 'bob', cart: ['early'], note: 'of-bob' })
+    })
+
+    test('does not take back what was kept since', async () => {
+      const { agent, cart, slowly, url } = await start({ mountedBy: by })
+      await agent.visit(`${url}/cart?item=early&note=old`)
+      await slowly(async () => {
+        await agent.visit(`${url}/account`)
+        await agent.visit(`${url}/cart?note=new`)
+      })
+      expect(await cart()).toEqual({ sub: 'alice', cart: ['early', 'late'], note: 'new' })
+    })
+
+    test('can take something out of the session', async () => {
+      const slow = (req: Request, res: Response) => {
+        delete req.session.note
+        res.json({})
+      }
+      const { agent, cart, slowly, url } = await start({ mountedBy: by, slow })
+      await agent.visit(`${url}/cart?item=early&note=old`)
+      await slowly(() => agent.visit(`${url}/account`))
+      expect(await cart()).toEqual({ sub: 'alice', cart: ['early'] })
+    })
+
+    test.each([true, false])(
+      'leaves the cookie alone when it streams, rolling: %s',
+      async (rolling) => {
+        const slow = (req: Request, res: Response) => {
+          ;(req.session.cart ??= []).push('late')
+          res.write('one')
+          res.end('two')
+        }
+        const { agent, cart, slowly, url } = await start({ mountedBy: by, slow, rolling })
+        await agent.visit(`${url}/cart?item=early`)
+        const answer = await slowly(() => agent.visit(`${url}/account`))
+        expect(answer.headers['set-cookie']).toBeUndefined()
+        expect(await cart()).toEqual({ sub: 'alice', cart: ['early', 'late'] })
+      },
+    )
+
     test('keeps its session when the login of another tab cannot be stored', async () => {
-      const { agent, cart, slowly, store, url } = await start(by)
+      const { agent, cart, slowly, store, url } = await start({ mountedBy: by })
       await agent.visit(`${url}/cart?item=early`)
       const answer = await slowly(async () => {
         const atProvider = (target: URL) => target.pathname === '/callback'
@@ -124,3 +189,88 @@ describe.each(['the app', 'us'] as const)(
     })
   },
 )
+
+/** Goes by `cookie.maxAge`, as memorystore, connect-sqlite3 and others do. */
+class MaxAgeStore extends SmallStore {
+  readonly lifetimes = new Map<string, unknown>()
+  override set(id: string, data: SessionData, done?: (error?: unknown) => void): void {
+    this.lifetimes.set(id, data.cookie.maxAge)
+    super.set(id, data, done)
+  }
+}
+
+test('what a page under way saves leaves the session its life time', async () => {
+  const store = new MaxAgeStore()
+  const { agent, slowly, url } = await start({ store })
+  await agent.visit(`${url}/cart?item=early`)
+  await slowly(() => agent.visit(`${url}/account`))
+  const [id = ''] = [...store.records].find(([, text]) => text.includes('late')) ?? []
+  expect(store.lifetimes.get(id)).toEqual(expect.any(Number))
+})
+
+/** One write waits until it is let go, and fails then or later. */
+class HeldStore extends SmallStore {
+  held: { readonly hold: Hold; readonly of: (data: SessionData) => boolean } | undefined
+  fails: ((data: SessionData) => boolean) | undefined
+  override set(id: string, data: SessionData, done?: (error?: unknown) => void): void {
+    const { held } = this
+    if (held?.of(data)) {
+      this.held = undefined
+      return void held.hold.pass().then(() => this.set(id, data, done))
+    }
+    if (this.fails?.(data)) return void setImmediate(() => done?.(new Error('read only')))
+    super.set(id, data, done)
+  }
+}
+
+test('a page that saves twice keeps its life time when the login meanwhile cannot be stored', async () => {
+  const store = new HeldStore()
+  const login = createHold()
+  const slow = async (req: Request, res: Response) => {
+    const save = () => new Promise((resolve) => void req.session.save(resolve))
+    req.session.cart = ['one']
+    const first = save()
+    req.session.cart.push('two')
+    const second = save()
+    login.release()
+    await Promise.all([first, second])
+    res.json({})
+  }
+  const { agent, hold, url } = await start({ slow, store })
+  await agent.visit(`${url}/cart?item=early`)
+  const answer = agent.fetch(`${url}/slow`)
+  await hold.arrived
+  const isLogin = (data: SessionData) => data.oauth !== undefined
+  store.held = { hold: login, of: isLogin }
+  store.fails = isLogin
+  const failing = agent.visit(`${url}/account`)
+  await login.arrived
+  hold.release()
+  await answer
+  expect((await failing).status).toBe(503)
+  const [stored = '{}'] = [...store.records.values()].filter((text) => text.includes('two'))
+  expect(JSON.parse(stored).cookie.expires).toEqual(expect.any(String))
+})
+
+test('a second logout that fails does not revive what the first one has ended', async () => {
+  const store = new HeldStore()
+  const first = createHold()
+  const { agent, slowly, url } = await start({ store })
+  await agent.visit(`${url}/account`)
+  await agent.visit(`${url}/cart?item=early`)
+  const cookie = await agent.cookies.header(new URL(url), 'strict')
+  const answer = await slowly(async () => {
+    const isCart = (data: SessionData) => data.cart !== undefined
+    store.held = { hold: first, of: isCart }
+    const ending = agent.post(`${url}/logout`)
+    await first.arrived
+    store.fails = isCart
+    const failed = await createUserAgent().post(`${url}/logout`, {}, { headers: { cookie } })
+    expect(failed.status).toBe(503)
+    store.fails = undefined
+    first.release()
+    await ending
+  })
+  expect(answer.headers['set-cookie']).toBeUndefined()
+  expect([...store.records.values()].filter((text) => text.includes('"oauth"'))).toEqual([])
+})

@@ -6,6 +6,7 @@ const events = readFileSync(new URL('../../lib/events.ts', import.meta.url), 'ut
 const channels = [...events.matchAll(/^ {2}'([a-z_.]+)',$/gm)].map(([, name]) =>
   channel(`express-oauth-client:${name}`),
 )
+const heard = () => channels.filter(({ hasSubscribers }) => hasSubscribers)
 
 export default class Environment extends TestEnvironment {
   // Node's fetch rejects with the outer realm's TypeError; openid-client recognises a network failure
@@ -13,16 +14,23 @@ export default class Environment extends TestEnvironment {
   async setup() {
     await super.setup()
     this.global.TypeError = TypeError
+    this.heardBefore = new Set(heard())
+    this.failed = false
   }
 
-  // Channels belong to the process, so a file that goes on listening would disturb the next one.
+  handleTestEvent({ name, test }) {
+    if (name === 'test_done' && test.errors.length > 0) this.failed = true
+  }
+
+  // Channels belong to the process, so a file that goes on listening would disturb the next one. A
+  // test that has failed may have left them open, and its failure is the one to tell.
   async teardown() {
-    const open = channels.filter(({ hasSubscribers }) => hasSubscribers)
+    const left = heard().filter((one) => !this.heardBefore.has(one))
+    const { failed } = this
     await super.teardown()
-    if (open.length > 0) {
-      throw new Error(
-        `these events are still listened to: ${open.map(({ name }) => String(name)).join()}`,
-      )
-    }
+    if (left.length === 0 || failed) return
+    throw new Error(
+      `these events are still listened to: ${left.map((one) => String(one.name)).join()}`,
+    )
   }
 }

@@ -3,6 +3,7 @@ import { Store, type SessionData } from 'express-session'
 declare module 'express-session' {
   interface SessionData {
     cart?: string[]
+    note?: string
   }
 }
 

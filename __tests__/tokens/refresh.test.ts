@@ -56,6 +56,7 @@ function createFakeProvider() {
     keys: undefined as OAuthError | undefined,
   }
   const provider: Partial<Provider> = {
+    name: issuer,
     openid: true,
     about: () => ({}),
     async refresh(refreshToken, request) {
@@ -431,18 +432,22 @@ describe('another process that was faster', () => {
     })
   })
 
-  it.each<[string, boolean, 'ended' | 'replaced', string[]]>([
-    ['a logout here', true, 'ended', ['refresh-1']],
+  it.each<[string, string, string, string[]]>([
+    ['a logout', 'here', 'nobody', ['refresh-1']],
+    ['a logout', 'elsewhere', 'nobody', ['refresh-1']],
+    ['a logout of one of two devices', 'here', 'alice', []],
     // What providers revoke with it would be the tokens of the new login.
-    ['a new login here', true, 'replaced', []],
-    // It may have been either of them.
-    ['another process', false, 'ended', []],
-  ])('and removed by %s is not brought back', async (_title, here, reason, expected) => {
-    const { id, refresher, revoked, script, set, startProcess, stored, vault } = await signIn()
+    ['a new login', 'elsewhere', 'alice', []],
+    ['a logout while somebody else is there', 'here', 'bob', ['refresh-1']],
+  ])('and ended it by %s %s is not undone', async (_title, where, other, expected) => {
+    const { id, provider, refresher, revoked, script, set, startProcess, stored, vault } =
+      await signIn()
     script.hold = createHold()
     const work = refresher.fresh(id, set, {})
     await script.hold.arrived
-    await (here ? vault : startProcess().vault).remove(id, reason)
+    const person = { issuer: provider.name, subject: other, sid: undefined }
+    await vault.create({ ...set, subject: other }, person)
+    await (where === 'here' ? vault : startProcess().vault).remove(id)
     script.hold.release()
     expect(await failureOf(work)).toMatchObject({ code: 'ERR_LOGIN_EXPIRED' })
     expect(revoked).toEqual(expected)

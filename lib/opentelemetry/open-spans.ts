@@ -1,5 +1,6 @@
 import {
   context,
+  diag,
   isSpanContextValid,
   SpanStatusCode,
   trace,
@@ -13,7 +14,7 @@ import {
 import type { EventName, FlowEvent } from '../events.ts'
 
 /** Far more than run at once; only what never ends comes near. */
-const maxOpen = 5_000
+const maxOpen = 20_000
 
 /** How a span begins. */
 export interface Beginning {
@@ -72,11 +73,11 @@ export function createOpenSpans(tracer: Tracer): OpenSpans {
 
   const close = (flow: string, entry: Entry, time: number) => {
     open.delete(flow)
-    entry.span.end(time)
     const { within } = entry
     const siblings = within === undefined ? undefined : flows.get(within)
     siblings?.delete(entry)
     if (within !== undefined && siblings?.size === 0) flows.delete(within)
+    entry.span.end(time)
   }
 
   const enter = (entry: Entry) => {
@@ -110,7 +111,14 @@ export function createOpenSpans(tracer: Tracer): OpenSpans {
       close(flow, entry, time)
     },
     endAll() {
-      for (const [flow, entry] of open) close(flow, entry, Date.now())
+      for (const [flow, entry] of open) {
+        try {
+          close(flow, entry, Date.now())
+        } catch (error) {
+          // One processor's trouble must not keep the other spans open.
+          diag.error('express-oauth-client: ending a span', error)
+        }
+      }
     },
   }
 }

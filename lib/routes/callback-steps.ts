@@ -15,6 +15,8 @@ export interface Callback {
   readonly mount: Mount
   readonly params: URLSearchParams
   readonly transaction: Transaction
+  /** What the app kept in the session when the callback came, before any of its hooks ran. */
+  readonly sessionBefore: object
 }
 
 /** RFC 6749 section 4.1.3; the provider's answer comes back verified. */

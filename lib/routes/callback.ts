@@ -68,7 +68,8 @@ async function receive(req: IncomingMessage, res: ServerResponse, mount: Mount):
     throw malformed('the answer came in the address, although a posted form was asked for')
   }
   const received = answer === undefined ? params : new URLSearchParams(answer)
-  await finish({ req, res, mount, params: received, transaction })
+  const sessionBefore = mount.sessions.snapshot(req)
+  await finish({ req, res, mount, params: received, transaction, sessionBefore })
 }
 
 async function finish(one: Callback): Promise<void> {

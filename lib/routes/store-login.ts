@@ -9,7 +9,7 @@ import type { Callback } from './callback-steps.ts'
 
 /** Tokens first, then the session that names them: a login without tokens never exists. */
 export async function storeLogin(
-  { mount, req, transaction }: Callback,
+  { mount, req, sessionBefore, transaction }: Callback,
   grant: CodeGrant,
   user: UserClaims,
 ): Promise<string> {
@@ -25,7 +25,7 @@ export async function storeLogin(
   const previous = sessions.login(req)
   const authTime = grant.claims?.['auth_time']
   const acr = textOf(grant.claims?.['acr'])
-  const login: LoginRecord = {
+  const login: Omit<LoginRecord, 'client'> = {
     tokenSetId,
     user,
     provider: provider.name,
@@ -35,15 +35,16 @@ export async function storeLogin(
     ...(acr === undefined ? {} : { acr }),
     ...(sid === undefined ? {} : { sid }),
   }
-  const sessionId = await sessions.begin(req, login)
+  const sessionId = await sessions.begin(req, login, sessionBefore)
   emit('login.session_saved', transaction.flow, () => ({
     facts: { tokenSet: digestOf(tokenSetId), session: shapeOf(sessionId) },
   }))
   if (!grant.refreshToken && config.refresh !== false && grant.expiresIn) {
     warnOnce('WARN_NO_REFRESH_TOKEN')
   }
-  // Not revoked: some providers revoke the whole grant, and with it the tokens of this login.
-  if (previous) await vault.remove(previous.tokenSetId, 'replaced')
+  // Not revoked: some providers revoke the whole grant, and with it the tokens of this login. Without
+  // a session that names them, tokens that the store does not remove now are out of reach.
+  if (previous) await vault.remove(previous.tokenSetId).catch(() => undefined)
   return sessionId
 }
 

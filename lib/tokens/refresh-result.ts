@@ -50,7 +50,7 @@ export function createRefreshResults(
       }))
       return next
     }
-    if (result === 'gone') return discard(id, grant)
+    if (result === 'gone') return discard(previous, grant)
     const newest = requireStored(await vault.readStored(id))
     // Same refresh token: an unrelated change came between, and this answer belongs on top of it.
     if (newest.refreshToken === previous.refreshToken) return persistNow(attempt, newest, grant)
@@ -60,12 +60,14 @@ export function createRefreshResults(
   }
 
   /**
-   * The login ended while the provider was asked: what it gave must not outlive a logout. After a
-   * new login it is only forgotten, because some providers revoke the whole grant with it.
+   * The login ended while the provider was asked: what it gave must not outlive a logout. With
+   * another login of the same person it is only forgotten: some providers revoke the whole grant.
    */
-  const discard = async (id: string, { refreshToken }: Grant): Promise<never> => {
-    const unwanted = config.logout.revoke && vault.hasRemoved(id) && refreshToken
-    if (unwanted) await provider.revoke(unwanted).catch(() => undefined)
+  const discard = async ({ subject }: TokenSet, { refreshToken }: Grant): Promise<never> => {
+    const owner = { issuer: provider.name, subject }
+    if (config.logout.revoke && refreshToken && !(await vault.hasAny(owner).catch(() => true))) {
+      await provider.revoke(refreshToken).catch(() => undefined)
+    }
     throw expired('the login has ended in the meantime')
   }
 

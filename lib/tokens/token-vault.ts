@@ -27,10 +27,9 @@ export interface TokenVault {
   replace(id: string, previous: TokenSet, next: TokenSet): Promise<ReplaceResult>
   /** Notes that the visitor is active now, on top of whatever else is written meanwhile. */
   touch(id: string, tokenSet: TokenSet): Promise<void>
-  /** `replaced`: by the tokens of a new login, so that this is no logout. */
-  remove(id: string, reason?: 'ended' | 'replaced'): Promise<void>
-  /** Whether this process has removed it, and not for a new login. */
-  hasRemoved(id: string): boolean
+  remove(id: string): Promise<void>
+  /** Whether the person has tokens, of this login or another. */
+  hasAny(owner: Pick<Owner, 'issuer' | 'subject'>): Promise<boolean>
   claim(id: string, owner: string, lease: number): Promise<boolean>
   renew(id: string, owner: string, lease: number): Promise<boolean>
   release(id: string, owner: string): Promise<void>
@@ -51,6 +50,8 @@ const maxRemembered = 10_000
 const digest = (...parts: string[]) =>
   createHash('sha256').update(parts.join('\0')).digest('base64url')
 
+const subjectKeyOf = (issuer: string, subject: string) => digest('sub', issuer, subject)
+
 /** Milliseconds since the epoch when the login is over: by its age, or because nobody was there. */
 export const endOf = (tokenSet: TokenSet, { lifetime }: Config): number =>
   Math.min(tokenSet.expiresAt, tokenSet.seenAt + lifetime.idle * 1000)
@@ -59,8 +60,7 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
   const { maxEntries, ttl } = config.cache
   const sealer = createSealer<TokenSet>(config.secret, 'token-set')
   const entries = new Map<string, Entry>()
-  /** With `true` where this process has ended the login. */
-  const removed = new Map<string, boolean>()
+  const removed = new Set<string>()
   const removals = new Map<string, Promise<void>>()
   const reads = singleFlight<TokenSet | undefined>()
   const touches = singleFlight<void>()
@@ -100,10 +100,10 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
     if (entries.size > maxEntries && oldest !== undefined) entries.delete(oldest)
   }
 
-  const forget = (id: string, endedHere: boolean) => {
+  const forget = (id: string) => {
     entries.delete(id)
-    removed.set(id, endedHere)
-    const [oldest] = removed.keys()
+    removed.add(id)
+    const [oldest] = removed
     if (removed.size > maxRemembered && oldest !== undefined) removed.delete(oldest)
   }
 
@@ -117,7 +117,7 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
     if (await isGone(id)) return undefined
     const record = await ask('read', () => store.read(id))
     // Ids are used once, so what is gone stays gone and need not be asked for again.
-    if (!record) forget(id, false)
+    if (!record) forget(id)
     if (!record || removed.has(id)) return undefined
     const opened = sealer.open(id, record.sealed)
     if (!opened) {
@@ -141,7 +141,7 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
     async create(tokenSet, { issuer, subject, sid }) {
       const id = randomBytes(24).toString('base64url')
       const record = recordOf(id, tokenSet, {
-        subjectKey: digest('sub', issuer, subject),
+        subjectKey: subjectKeyOf(issuer, subject),
         ...(sid === undefined ? {} : { sidKey: digest('sid', issuer, sid) }),
       })
       await ask('create', () => store.create(id, record))
@@ -177,9 +177,12 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
         }
       })
     },
-    hasRemoved: (id) => removed.get(id) === true,
-    async remove(id, reason = 'ended') {
-      forget(id, reason === 'ended')
+    async hasAny({ issuer, subject }) {
+      const subjectKey = subjectKeyOf(issuer, subject)
+      return (await ask('find', () => store.find({ subjectKey }))).length > 0
+    },
+    async remove(id) {
+      forget(id)
       const removal = ask('remove', () => store.remove(id))
       removals.set(id, removal)
       try {

@@ -35,6 +35,7 @@ const floors = {
     'own-session.ts',
     'session.ts',
     'session-calls.ts',
+    'session-content.ts',
     'session-writes.ts',
     'seal.ts',
     'stores/',
