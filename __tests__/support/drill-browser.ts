@@ -21,6 +21,8 @@ export interface SendOptions {
   readonly abandoned?: boolean
   /** Another session cookie than the current one. */
   readonly session?: string | undefined
+  /** Called when the answer gives the browser another session cookie, before its end has come. */
+  readonly onRenamed?: () => void
 }
 
 export const origin = 'http://127.0.0.1'
@@ -70,7 +72,10 @@ export function createDrillBrowser(account: string): DrillBrowser {
         // Whoever replays an old cookie is not the browser, and has a cookie jar of their own.
         ...(options.session === undefined &&
           !abandoned && {
-            onHead: (answered) => void (renamed = keep(answered['set-cookie'])),
+            onHead: (answered) => {
+              renamed = keep(answered['set-cookie'])
+              if (renamed) options.onRenamed?.()
+            },
           }),
         headers: {
           ...(navigation ? navigationHeaders : scriptHeaders),

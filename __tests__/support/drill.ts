@@ -153,21 +153,26 @@ export async function runDrill(plan: Plan, { library, time }: Drill): Promise<re
   async function visit(visitor: Visitor, process: number, path: string): Promise<void> {
     const { epoch, signedIn } = visitor
     const sent = visitor.browser.session()
-    const reply = await send(visitor, process, path)
+    const reply = await send(visitor, process, path, {
+      onRenamed() {
+        visitor.epoch += 2
+        visitor.signedIn = undefined
+        visitor.keeps = false
+      },
+    })
     checkAnswer(visitor, path, reply)
     if (reply.renamed) {
       // With its session gone meanwhile, a request that writes brings the browser another one, and
       // a process that does not know it is gone brings the old one back.
-      const cameBack =
-        visitor.browser.session() === sent &&
-        visitor.ended.findLast(({ renamed, session }) => renamed && session === sent)?.process ===
-          process
+      const [, brought] = /session=([^;]*)/.exec(String(reply.headers['set-cookie'])) ?? []
+      const ended = visitor.ended.findLast(
+        ({ at, renamed, session }) =>
+          renamed && session === sent && at > time.now() - longestRequest,
+      )
+      const cameBack = brought === sent && ended?.process === process
       if (!path.startsWith('/write') || cameBack) {
         complain(`I6: ${path} took the session cookie away`)
       }
-      visitor.epoch += 2
-      visitor.signedIn = undefined
-      visitor.keeps = false
     }
     // What has ended elsewhere may be remembered here for a while.
     const mayLag = visitor.ended.some(
