@@ -6,7 +6,8 @@ import session, { MemoryStore, type SessionData, type Store } from 'express-sess
 import { readConfig } from '../lib/config.ts'
 import type { OAuthOptions } from '../lib/options.ts'
 import { isOAuthError } from '../lib/errors.ts'
-import { createSessions, type LoginRecord, type Sessions } from '../lib/session.ts'
+import { createSessions, type Sessions } from '../lib/session.ts'
+import type { LoginRecord } from '../lib/session-content.ts'
 import { closeAfterEach } from './support/cleanups.ts'
 import { exchange } from './support/exchange.ts'
 import { SmallStore } from './support/small-store.ts'
@@ -311,6 +312,32 @@ describe('a login', () => {
     })
     expect(slow.value).toEqual(['apple', 'pear'])
   })
+
+  it.each([
+    ['another client of the same provider', { clientId: 'album-printer' }, ['apple']],
+    ['another provider', { issuer: 'https://other.example.com' }, undefined],
+  ])(
+    'is unknown to %s, and so is the cart unless the person is the same',
+    async (_other, options, expected) => {
+      const store = new MemoryStore()
+      const { sessions, visit } = await startSite({ session: { store } })
+      const first = cookieOf(await visit(undefined, signIn(sessions)))
+      await visit(first, (req) => void (req.session['cart'] = ['apple']))
+      const other = await startSite({ session: { store }, ...options })
+      expect((await other.visit(first, (req) => other.sessions.login(req))).value).toBeUndefined()
+
+      const { provider: known } = loginOf('alice')
+      const provider = 'issuer' in options ? options.issuer : known
+      const login = { ...loginOf('alice'), provider }
+      const second = cookieOf(await other.visit(first, (req) => other.sessions.begin(req, login)))
+      const seen = await other.visit(second, (req) => [
+        other.sessions.login(req)?.user.sub,
+        req.session['cart'],
+      ])
+      expect(seen.value).toEqual(['alice', expected])
+      expect((await visit(second, (req) => sessions.login(req))).value).toBeUndefined()
+    },
+  )
 
   it('of the same person again keeps the cart, and of another one does not', async () => {
     const { sessions, visit } = await startSite()

@@ -7,7 +7,7 @@ import { emit, newFlow } from './events.ts'
 import { digestOf, shapeOf } from './mask.ts'
 import { reasonOf } from './provider-http.ts'
 import { isSecureOrLoopback } from './secure-url.ts'
-import type { LoginRecord } from './session.ts'
+import type { LoginRecord } from './session-content.ts'
 import {
   isValidAt,
   ownToken,

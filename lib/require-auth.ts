@@ -7,7 +7,7 @@ import { emit, newFlow } from './events.ts'
 import { pathOnly } from './mask.ts'
 import { isNavigation, originalUrlOf } from './navigation.ts'
 import { returnToOf, startLogin, type LoginRequest } from './routes/login.ts'
-import type { LoginRecord } from './session.ts'
+import type { LoginRecord } from './session-content.ts'
 import { scopeList } from './tokens/token-set.ts'
 import type { Auth, Middleware } from './types.ts'
 

@@ -2,7 +2,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SessionData, Store } from 'express-session'
 import { askSessionStore, type Callback } from './session-calls.ts'
-import { applyChanges, changesBetween, contentOf } from './session-content.ts'
+import {
+  applyChanges,
+  changesBetween,
+  contentOf,
+  isOfAnother,
+  type Content,
+} from './session-content.ts'
 import { expiringMap } from './stores/expiring-map.ts'
 import { warnOnce } from './warnings.ts'
 
@@ -13,7 +19,7 @@ const requestsEnd = 2 * 60_000
 export interface Heir {
   readonly id: string
   /** What it took over of the app's data. */
-  readonly content: object
+  readonly content: Content
 }
 
 /** What is seen of a session store's writes, because express-session saves whole sessions blindly. */
@@ -119,9 +125,3 @@ function watch(store: Store, timeout: number): SessionWrites {
 /** What the app and we keep in a session, without the cookie that every request renews. */
 const textOf = ({ cookie: _cookie, ...content }: { readonly cookie?: unknown }): string =>
   JSON.stringify(content)
-
-/** Whether somebody else is signed in there than the page under way was made for. */
-function isOfAnother({ oauth: now }: SessionData, { oauth: then }: Partial<SessionData>): boolean {
-  if (!now || !then) return false
-  return now.user.sub !== then.user.sub || now.client !== then.client
-}

@@ -6,33 +6,16 @@ import type { Config } from './options.ts'
 import { OAuthError } from './errors.ts'
 import { createOwnSession, originalOf, type SessionStore } from './own-session.ts'
 import { askSessionStore, sessionStoreFailure, type Callback } from './session-calls.ts'
-import { applyChanges, changesBetween, contentOf } from './session-content.ts'
+import {
+  applyChanges,
+  changesBetween,
+  contentOf,
+  isOfAnother,
+  type Content,
+  type LoginRecord,
+} from './session-content.ts'
 import { watchWrites } from './session-writes.ts'
-import type { Middleware, UserClaims } from './types.ts'
-
-/** Who is signed in, as it stands in the visitor's session. */
-export interface LoginRecord {
-  readonly tokenSetId: string
-  readonly user: UserClaims
-  readonly provider: string
-  /** Milliseconds since the epoch. */
-  readonly at: number
-  /** Milliseconds since the epoch at which the login ends, whatever happens. */
-  readonly expiresAt: number
-  /** `auth_time` of the ID token, in seconds. */
-  readonly authTime?: number
-  readonly acr?: string
-  readonly sid?: string
-  /** The client of which provider it belongs to: several `oauth()` can share one session. */
-  readonly client: string
-}
-
-declare module 'express-session' {
-  interface SessionData {
-    /** Written and read by express-oauth-client only. */
-    oauth?: LoginRecord
-  }
-}
+import type { Middleware } from './types.ts'
 
 type SessionRequest = IncomingMessage & {
   session?: session.Session & Partial<SessionData>
@@ -55,12 +38,12 @@ export interface Sessions {
   /** Whether this request belongs to the session `id`, and somebody is signed in there. */
   isLoginOf(req: IncomingMessage, id: string): boolean
   /** The app's data as it is now, for telling later what a hook has changed in it. */
-  snapshot(req: IncomingMessage): object
+  snapshot(req: IncomingMessage): Content
   /**
    * A new session id with the app's own data and `login`; saved when it resolves. What has changed
    * in this request's session since `before` is kept too.
    */
-  begin(req: IncomingMessage, login: Omit<LoginRecord, 'client'>, before?: object): Promise<string>
+  begin(req: IncomingMessage, login: Omit<LoginRecord, 'client'>, before?: Content): Promise<string>
   /** A new session id with the app's own data and nobody signed in; saved when it resolves. */
   end(req: IncomingMessage): Promise<void>
   /** Continues as the session `id`, when the answer that should have named it was lost. */
@@ -116,7 +99,7 @@ export function createSessions(config: Config): Sessions {
   }
 
   /** The newest stored data, so that what another request wrote meanwhile is carried over too. */
-  const appData = async (req: SessionRequest, before: object) => {
+  const appData = async (req: SessionRequest, before: Content) => {
     const stored = await ask<SessionData | null>((done) =>
       store(req).get(req.sessionID ?? '', done),
     )
@@ -126,7 +109,7 @@ export function createSessions(config: Config): Sessions {
   }
 
   /** Until the new session is stored, the old one stays as it is, and so does the browser's cookie. */
-  const change = async (req: SessionRequest, content: object, login?: LoginRecord) => {
+  const change = async (req: SessionRequest, content: Content, login?: LoginRecord) => {
     const sessions = store(req)
     const before = { session: current(req), sessionID: req.sessionID ?? '' }
     sessions.generate(req)
@@ -143,7 +126,7 @@ export function createSessions(config: Config): Sessions {
   }
 
   /** A new session id; with the app's data, unless `before` is left out. */
-  const renew = async (req: SessionRequest, before: object | undefined, login?: LoginRecord) => {
+  const renew = async (req: SessionRequest, before: Content | undefined, login?: LoginRecord) => {
     const previous = req.sessionID ?? ''
     const writes = watchWrites(store(req), timeout)
     const renewed = (async () => change(req, before ? await appData(req, before) : {}, login))()
@@ -186,18 +169,16 @@ export function createSessions(config: Config): Sessions {
     isLoginOf: (req: SessionRequest, id) => loginHere(req) !== undefined && req.sessionID === id,
     snapshot: (req) => copyOf(contentOf(current(req))),
     begin(req: SessionRequest, record, before = contentOf(current(req))) {
-      const previous = current(req).oauth
+      const login = { ...record, client }
       // What one person left in the session is not for the next person who signs in over it.
-      const samePerson =
-        !previous || (previous.user.sub === record.user.sub && previous.client === client)
-      return renew(req, samePerson ? before : undefined, { ...record, client })
+      return renew(req, isOfAnother(current(req), { oauth: login }) ? undefined : before, login)
     },
     async end(req: SessionRequest) {
       await renew(req, contentOf(current(req)))
     },
     async adopt(req: SessionRequest, id) {
       const data = await ask<SessionData | null>((done) => store(req).get(id, done))
-      if (!data?.oauth) return false
+      if (data?.oauth?.client !== client) return false
       req.sessionID = id
       store(req).createSession(req as never, data)
       return true
@@ -231,7 +212,7 @@ export function createSessions(config: Config): Sessions {
 }
 
 /** As it would come back from a store. */
-const copyOf = (content: object) => JSON.parse(JSON.stringify(content)) as object
+const copyOf = (content: Content) => JSON.parse(JSON.stringify(content)) as Content
 
 /** Which client of which provider this is; independent of what discovery says of it. */
 function clientOf({ clientId, issuer, server }: Config): string {

@@ -4,6 +4,7 @@ import { isOAuthError, OAuthError } from '../errors.ts'
 import { emit } from '../events.ts'
 import { namesOf, shapeOf, shapesOf } from '../mask.ts'
 import type { CodeGrant } from '../provider.ts'
+import type { Content } from '../session-content.ts'
 import { grantShapes } from '../tokens/token-set.ts'
 import type { Transaction } from '../transaction.ts'
 import type { UserClaims } from '../types.ts'
@@ -16,7 +17,7 @@ export interface Callback {
   readonly params: URLSearchParams
   readonly transaction: Transaction
   /** What the app kept in the session when the callback came, before any of its hooks ran. */
-  readonly sessionBefore: object
+  readonly sessionBefore: Content
 }
 
 /** RFC 6749 section 4.1.3; the provider's answer comes back verified. */

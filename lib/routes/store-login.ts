@@ -1,7 +1,7 @@
 import { emit } from '../events.ts'
 import { digestOf, shapeOf } from '../mask.ts'
 import type { CodeGrant } from '../provider.ts'
-import type { LoginRecord } from '../session.ts'
+import type { LoginRecord } from '../session-content.ts'
 import { createTokenSet } from '../tokens/token-set.ts'
 import type { UserClaims } from '../types.ts'
 import { warnOnce } from '../warnings.ts'
