@@ -324,10 +324,11 @@ describe('an answer that came by a cross-site form', () => {
     const setting = createTransactionsWith({ responseMode: 'form_post' })
     const browser = createBrowser()
     const { state } = await begin(setting, browser)
-    expect(await setting.transactions.park(browser.request(), state, 'code=x')).toBe(true)
+    const flow = await setting.transactions.park(browser.request(), state, 'code=x')
     expect(await setting.transactions.take(browser.request(), state)).toMatchObject({
       status: 'pending',
       answer: 'code=x',
+      transaction: { flow },
     })
   })
 
@@ -336,10 +337,10 @@ describe('an answer that came by a cross-site form', () => {
     const browser = createBrowser()
     const { state } = await begin(setting, browser)
     const { park, take } = setting.transactions
-    expect(await park(createBrowser().request(), state, 'code=x')).toBe(false)
-    expect(await park(browser.request(), randomValue(), 'code=x')).toBe(false)
+    expect(await park(createBrowser().request(), state, 'code=x')).toBeUndefined()
+    expect(await park(browser.request(), randomValue(), 'code=x')).toBeUndefined()
     await take(browser.request(), state)
-    expect(await park(browser.request(), state, 'code=x')).toBe(false)
+    expect(await park(browser.request(), state, 'code=x')).toBeUndefined()
     expect(JSON.stringify([...setting.records])).not.toContain('code=x')
   })
 })

@@ -16,6 +16,7 @@ export const eventNames = [
   'login.started',
   'login.transaction_saved',
   'login.redirected',
+  'login.callback_parked',
   'login.callback_received',
   'login.transaction_taken',
   'login.code_exchange_requested',

@@ -51,8 +51,11 @@ export type Taken =
 /** Pending logins: each a short record of its own in the session store, named by a signed cookie. */
 export interface Transactions {
   begin(req: IncomingMessage, res: ServerResponse, transaction: Transaction): Promise<void>
-  /** Keeps an answer that came by a cross-site POST until the same-site GET that follows it. */
-  park(req: IncomingMessage, state: string, answer: string): Promise<boolean>
+  /**
+   * Keeps an answer that came without the session until the same-site GET that follows it; the flow
+   * of its login, or `undefined` when there is none.
+   */
+  park(req: IncomingMessage, state: string, answer: string): Promise<string | undefined>
   /**
    * Removes the transaction and hands it out, once, and only to the browser that began it.
    * Removing is the only way to read one.
@@ -172,9 +175,9 @@ export function createTransactions(
       const digest = digestOf(state)
       const cookie = pendingCookies(req).find((one) => one.digest === digest)
       const record = cookie && (await read(req, digest))
-      if (!record || !('pending' in record)) return false
+      if (!record || !('pending' in record)) return undefined
       await put(req, digest, { pending: record.pending, answer }, lifetime)
-      return true
+      return record.pending.flow
     },
     async take(req, state) {
       const digest = digestOf(state)

@@ -82,6 +82,41 @@ describe('the diagram', () => {
     expect(call.login).toBe(login.login)
   })
 
+  test.each([
+    ['form_post', 'lax', 'a form that sends itself', 'POST /callback', '303 to /callback'],
+    [
+      'query',
+      'strict',
+      'redirect to the callback',
+      'GET /callback',
+      '200 page that goes on by itself',
+    ],
+  ] as const)(
+    'of a return without the session (%s, %s) shows both requests',
+    async (responseMode, sameSite, sent, received, answered) => {
+      const {
+        agent,
+        inspector: look,
+        visit,
+      } = await start({ config: { responseMode, session: { cookie: { sameSite } } } })
+      const { headers } = await visit('/photos')
+      const onward = /url=(.*)$/.exec(String(headers['refresh']))?.[1]
+      if (onward) await agent.visit(onward)
+      const report = await look.report('login')
+      const steps = inShort(report)
+      const from = steps.indexOf(signsIn) + 1
+      expect(steps.slice(from, from + 6)).toEqual([
+        `provider>browser ${sent}`,
+        `browser>app ${received}`,
+        'app>store keep the answer for a moment',
+        `app>browser ${answered}`,
+        'browser>app GET /callback',
+        'store>app the pending login, handed out once',
+      ])
+      expect(report.outcome).toBe('done')
+    },
+  )
+
   test('of a refresh shows the claim, the request and what is stored, and names its login', async () => {
     const { inspector: look, visit } = await start()
     await visit('/photos')

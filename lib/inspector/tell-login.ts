@@ -8,6 +8,7 @@ const isPerson = ({ shape, from, to }: Step) =>
   shape === 'note' && from === 'browser' && to === 'provider'
 const isCallback = ({ shape, from, to }: Step) =>
   shape === 'request' && from === 'browser' && to === 'app'
+const kept = 'keep the answer for a moment'
 const isImpliedAnswer = ({ title, details }: Step) => title === '200 tokens' && details.length === 0
 
 /** How a login goes, event by event. */
@@ -47,11 +48,27 @@ export const loginTellers: Tellers = {
       duration: undefined,
     })
   },
+  'login.callback_parked'(event, story) {
+    tellReturn(event, story)
+    story.request(event, 'app', 'store', {
+      title: kept,
+      text: 'The request came from another site, so the session cookie was not with it. The answer waits beside the pending login.',
+    })
+    const strict = event.facts['strict'] === true
+    story.answer(event, 'app', 'browser', {
+      title: strict ? '200 page that goes on by itself' : `303 to ${textOf(event, 'path')}`,
+      text: strict
+        ? 'A redirect would still count as coming from the other site; what a page of ours asks for does not.'
+        : 'Once more, and now from this very site.',
+    })
+  },
   'login.callback_received'(event, story) {
-    tellCallback(event, story)
-    const back = story.steps.at(-1)?.at ?? 0
-    const away = story.steps.findLast(isPerson)?.at ?? back
-    story.amend(isPerson, { tone: 'plain', duration: back - away })
+    if (!story.steps.some(({ title }) => title === kept)) return tellReturn(event, story)
+    story.request(event, 'browser', 'app', {
+      title: `GET ${textOf(event, 'path')}`,
+      text: 'Now the session cookie is there, and the answer that was kept is looked at.',
+      details: [requestCookies(event)],
+    })
   },
   'login.transaction_taken'(event, story) {
     story.answer(event, 'store', 'app', {
@@ -152,6 +169,17 @@ const setCookies = (event: FlowEvent): string[] =>
   listOf(event, 'cookies').map((cookie) => `set-cookie: ${cookie.replace(': ', ', ')}`)
 
 /** The answer of the authorization server, carried by the browser. */
+/** The browser is back, and with that the person has done their part. */
+function tellReturn(event: FlowEvent, story: Story): void {
+  tellCallback(event, story)
+  const back = story.steps.at(-1)?.at ?? 0
+  const away = story.steps.findLast(isPerson)?.at ?? back
+  story.amend(isPerson, { tone: 'plain', duration: back - away })
+}
+
+const requestCookies = (event: FlowEvent): string =>
+  `cookies: ${listOf(event, 'requestCookies').join(', ') || 'none'}`
+
 function tellCallback(event: FlowEvent, story: Story): void {
   const posted = textOf(event, 'responseMode') === 'form_post'
   story.answer(event, 'provider', 'browser', {
@@ -159,11 +187,10 @@ function tellCallback(event: FlowEvent, story: Story): void {
     text: 'The authorization server sends the browser back to the registered redirect URI.',
     duration: undefined,
   })
-  const cookies = listOf(event, 'requestCookies')
   story.request(event, 'browser', 'app', {
     title: `${posted ? 'POST' : 'GET'} ${textOf(event, 'path')}`,
     text: 'The authorization response: a code that works once, the state that went out, and who sends it.',
-    details: [...listOf(event, 'parameters'), `cookies: ${cookies.join(', ') || 'none'}`],
+    details: [...listOf(event, 'parameters'), requestCookies(event)],
     reference: rfc(6749, '4.1.2'),
   })
 }

@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import escapeHtml from 'escape-html'
 import type { Mount } from '../context.ts'
 import { sendPage } from '../error-page.ts'
+import { emit } from '../events.ts'
 import { redirect } from '../redirect.ts'
+import { callbackFacts } from './callback-facts.ts'
 import { lostLogin, withoutTransaction } from './lost-login.ts'
 
 /** Coming from another site, a posted answer has no Lax session cookie, and no answer a Strict one. */
@@ -26,8 +28,13 @@ export async function park(
   state: string,
   params: URLSearchParams,
 ): Promise<void> {
-  const parked = await mount.transactions.park(req, state, params.toString())
-  if (!parked) {
+  const isStrict = mount.sessions.isStrict(req)
+  const flow = await mount.transactions.park(req, state, params.toString())
+  if (flow) {
+    emit('login.callback_parked', flow, () => ({
+      facts: { ...callbackFacts(req, mount, params), strict: isStrict },
+    }))
+  } else {
     const taken = await mount.transactions.take(req, state)
     if (taken.status !== 'done' && taken.status !== 'taken') {
       // The mark of a restart is a Lax cookie too, so a posted answer must not begin again.
@@ -36,7 +43,7 @@ export async function park(
     }
   }
   const next = `${mount.urls.redirectUri}?state=${encodeURIComponent(state)}`
-  if (mount.sessions.isStrict(req)) return goOnFromHere(res, next)
+  if (isStrict) return goOnFromHere(res, next)
   redirect(res, next)
 }
 
