@@ -40,11 +40,20 @@ export function identify(
 }
 
 /** Records that nobody is signed in, or that nobody can say. */
-export function anonymous(mount: Mount, req: MountedRequest, outage: OAuthError | undefined): void {
+export function anonymous(
+  mount: Mount,
+  req: MountedRequest,
+  outage: OAuthError | undefined,
+  isOwnRoute = false,
+): void {
+  const mountPath = mountPathOf(req)
+  const known = contextOf(req)
+  // Of two oauth() side by side the one counts that knows somebody.
+  const isBeside = known?.mountPath === mountPath && !outage && !isOwnRoute
+  if (known?.auth && isBeside) return
   // Who is signed in at an oauth() above this one is nobody here; what others put there is theirs.
-  const above = contextOf(req)?.auth
-  if (above && req.auth === above) delete req.auth
-  setContext(req, new RequestContext(mount, undefined, outage, mountPathOf(req)))
+  if (known?.auth && req.auth === known.auth) delete req.auth
+  setContext(req, new RequestContext(mount, undefined, outage, mountPath))
 }
 
 /** Who sends this request, without changing anything: no refresh, no write. */

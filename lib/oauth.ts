@@ -118,7 +118,7 @@ export function oauth(options: OAuthOptions = {}): OAuthMiddleware {
     const record = outage ? undefined : sessions.login(req)
     if (record) sessions.checkResave(req, res)
     if (!route && record) return identify(mount, req, res, next, record)
-    anonymous(mount, req, outage)
+    anonymous(mount, req, outage, route !== undefined)
     if (!route) return next()
     route(req, res, mount).catch((error: unknown) => handleFailure(error, req, res, next, mount))
   }

@@ -10,6 +10,7 @@ import {
   type Content,
 } from './session-content.ts'
 import { expiringMap } from './stores/expiring-map.ts'
+import { keyedQueue } from './stores/keyed-queue.ts'
 import { warnOnce } from './warnings.ts'
 
 /** Longer than requests take that began before their session got a new id. */
@@ -18,8 +19,8 @@ const requestsEnd = 2 * 60_000
 /** A session that took over from another one. */
 export interface Heir {
   readonly id: string
-  /** What it took over of the app's data. */
-  readonly content: Content
+  /** The app's data at that moment, with which pages under way had begun. */
+  readonly base: Content
 }
 
 /** What is seen of a session store's writes, because express-session saves whole sessions blindly. */
@@ -68,6 +69,13 @@ function watch(store: Store, timeout: number): SessionWrites {
     renewal.then(handOn, keep).catch((error: unknown) => done?.(error))
   }
 
+  if (store.touch) {
+    const touch = store.touch.bind(store)
+    // A store could bring a record back that it is asked to prolong.
+    store.touch = (id, data, done) => (heirs.get(id) ? done?.() : touch(id, data, done))
+  }
+
+  const inTurn = keyedQueue()
   const ask = <T>(run: (done: Callback<T>) => unknown) => askSessionStore(timeout, run)
   const read = (id: string) => ask<SessionData | null>((done) => store.get(id, done))
 
@@ -80,13 +88,17 @@ function watch(store: Store, timeout: number): SessionWrites {
   ): Promise<void> => {
     // Stored again, by a process that knew of no heir: then it is a session like any other.
     if (await read(id)) return ask((done) => write(id, data, done))
+    const changes = heir ? changesBetween(heir.base, contentOf(copy)) : new Map<string, unknown>()
     const last = heir && (await lastHeirAfter(heir.id))
-    const stored = last === undefined ? undefined : await read(last)
-    if (!heir || last === undefined || !stored || isOfAnother(stored, copy)) return
-    // The store reads the life time of a record from a cookie that is one, not from its JSON.
-    const session = store.createSession({ sessionID: last } as never, stored)
-    applyChanges(session, changesBetween(heir.content, contentOf(copy)))
-    await ask((done) => write(last, session, done))
+    if (last === undefined || changes.size === 0) return
+    await inTurn(last, async () => {
+      const stored = await read(last)
+      if (!stored || isOfAnother(stored, copy)) return
+      // The store reads the life time of a record from a cookie that is one, not from its JSON.
+      const session = store.createSession({ sessionID: last } as never, stored)
+      applyChanges(session, changes)
+      await ask((done) => write(last, session, done))
+    })
   }
 
   const lastHeirAfter = async (

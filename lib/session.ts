@@ -14,12 +14,12 @@ import {
   type Content,
   type LoginRecord,
 } from './session-content.ts'
-import { watchWrites } from './session-writes.ts'
+import { watchWrites, type Heir } from './session-writes.ts'
 import type { Middleware } from './types.ts'
 
 type SessionRequest = IncomingMessage & {
   session?: session.Session & Partial<SessionData>
-  sessionID?: string
+  sessionID?: string | undefined
   sessionStore?: SessionStore
 }
 
@@ -35,6 +35,8 @@ export interface Sessions {
   store(req: IncomingMessage): Store
   isInMemory(req: IncomingMessage): boolean
   login(req: IncomingMessage): LoginRecord | undefined
+  /** The token set that the session names, whichever client it belongs to. */
+  namedTokenSet(req: IncomingMessage): string | undefined
   /** Whether this request belongs to the session `id`, and somebody is signed in there. */
   isLoginOf(req: IncomingMessage, id: string): boolean
   /** The app's data as it is now, for telling later what a hook has changed in it. */
@@ -60,12 +62,28 @@ export interface Sessions {
   dropRecord(req: IncomingMessage, id: string): Promise<void>
 }
 
+interface Handover {
+  /** The app's data in this request's session before its hooks changed it. */
+  readonly before: Content
+  /** Somebody else signs in, for whom the old data is not. */
+  readonly isOther: boolean
+}
+
 /**
- * The error that express-session has passed on where it could not load the app's session: no other
- * middleware leaves a request with a store and without a session.
+ * The error that express-session has passed on where it could not load the app's session: it leaves
+ * the request with a store and without a session then, long before any route.
  */
-export function sessionLoadFailure(req: SessionRequest, cause: unknown): OAuthError | undefined {
-  return req.sessionStore && !req.session ? sessionStoreFailure(cause) : undefined
+export function sessionLoadFailure(
+  req: SessionRequest & { route?: unknown },
+  cause: unknown,
+): OAuthError | undefined {
+  if (!req.sessionStore || req.session !== undefined || req.route !== undefined) return undefined
+  // What has a status of its own was made by somebody who knows what it means.
+  const { status, statusCode = status } = (cause ?? {}) as {
+    status?: unknown
+    statusCode?: unknown
+  }
+  return typeof statusCode === 'number' ? undefined : sessionStoreFailure(cause)
 }
 
 export function createSessions(config: Config): Sessions {
@@ -98,14 +116,19 @@ export function createSessions(config: Config): Sessions {
     return record?.client === client ? record : undefined
   }
 
-  /** The newest stored data, so that what another request wrote meanwhile is carried over too. */
-  const appData = async (req: SessionRequest, before: Content) => {
-    const stored = await ask<SessionData | null>((done) =>
-      store(req).get(req.sessionID ?? '', done),
-    )
-    const data = contentOf(stored ?? current(req))
-    applyChanges(data, changesBetween(before, contentOf(current(req))))
-    return data
+  /**
+   * What the new session begins with: the newest stored data, so that what another request wrote
+   * meanwhile is carried over, and on top of it what has changed here since `before`. `base` is
+   * without those changes.
+   */
+  const takenOver = async (req: SessionRequest, { before, isOther }: Handover) => {
+    const stored = isOther
+      ? undefined
+      : await ask<SessionData | null>((done) => store(req).get(req.sessionID ?? '', done))
+    const base = isOther ? {} : copyOf(stored ? contentOf(stored) : before)
+    const content = copyOf(base)
+    applyChanges(content, changesBetween(before, contentOf(current(req))))
+    return { base, content }
   }
 
   /** Until the new session is stored, the old one stays as it is, and so does the browser's cookie. */
@@ -122,17 +145,20 @@ export function createSessions(config: Config): Sessions {
       Object.assign(req, before)
       throw error
     }
-    return { id: req.sessionID ?? '', content: copyOf(content) }
+    return req.sessionID ?? ''
   }
 
-  /** A new session id; with the app's data, unless `before` is left out. */
-  const renew = async (req: SessionRequest, before: Content | undefined, login?: LoginRecord) => {
+  /** A new session id. */
+  const renew = async (req: SessionRequest, handover: Handover, login?: LoginRecord) => {
     const previous = req.sessionID ?? ''
     const writes = watchWrites(store(req), timeout)
-    const renewed = (async () => change(req, before ? await appData(req, before) : {}, login))()
+    const renewed = (async (): Promise<Heir> => {
+      const { base, content } = await takenOver(req, handover)
+      return { id: await change(req, content, login), base }
+    })()
     writes.succeed(
       previous,
-      renewed.then((heir) => (before ? heir : undefined)),
+      renewed.then((heir) => (handover.isOther ? undefined : heir)),
     )
     return (await renewed).id
   }
@@ -150,31 +176,37 @@ export function createSessions(config: Config): Sessions {
       if (!req.session || !req.headers.cookie) return
       const writeHead = res.writeHead.bind(res) as (...args: unknown[]) => ServerResponse
       res.writeHead = (...args: unknown[]) => {
-        const { session: live, sessionStore, sessionID = '' } = req
-        if (!live || !sessionStore || !watchWrites(store(req), timeout).hasHeir(sessionID)) {
+        const { session: live, sessionStore, sessionID } = req
+        if (
+          !live ||
+          !sessionStore ||
+          !sessionID ||
+          !watchWrites(store(req), timeout).hasHeir(sessionID)
+        ) {
           return writeHead(...args)
         }
-        // express-session sends no cookie for a request that has no session.
-        delete req.session
+        // express-session sends no cookie without an id, and all others see their session.
+        req.sessionID = undefined
         try {
           return writeHead(...args)
         } finally {
-          req.session = live
+          req.sessionID = sessionID
         }
       }
     },
     store,
     isInMemory: (req) => store(req) instanceof session.MemoryStore,
     login: loginHere,
+    namedTokenSet: (req: SessionRequest) => req.session?.oauth?.tokenSetId,
     isLoginOf: (req: SessionRequest, id) => loginHere(req) !== undefined && req.sessionID === id,
     snapshot: (req) => copyOf(contentOf(current(req))),
     begin(req: SessionRequest, record, before = contentOf(current(req))) {
       const login = { ...record, client }
       // What one person left in the session is not for the next person who signs in over it.
-      return renew(req, isOfAnother(current(req), { oauth: login }) ? undefined : before, login)
+      return renew(req, { before, isOther: isOfAnother(current(req), { oauth: login }) }, login)
     },
     async end(req: SessionRequest) {
-      await renew(req, contentOf(current(req)))
+      await renew(req, { before: contentOf(current(req)), isOther: false })
     },
     async adopt(req: SessionRequest, id) {
       const data = await ask<SessionData | null>((done) => store(req).get(id, done))

@@ -28,6 +28,13 @@ async function start() {
           saveUninitialized: false,
         }),
       )
+      app.get('/gone', (req, _res, next) => {
+        req.session.destroy(() => next(new Error('without its session')))
+      })
+      app.use('/refused', (req, _res, next) => {
+        const refused = Object.assign(new Error('no session for you'), { status: 418 })
+        req.session.destroy(() => next(refused))
+      })
       app.get('/late', (_req, _res, next) => next(new Error('with a session')))
       app.use(
         oauth({
@@ -38,6 +45,9 @@ async function start() {
           secret: 'the-secret-of-an-app-with-its-own-store-0123456789',
         }),
       )
+      app.get('/destroyed', (req, _res, next) => {
+        req.session.destroy(() => next(new Error('without its session')))
+      })
       app.get('/', (req, res) => void res.json({ cart: (req.session.cart ??= ['frame']) }))
       app.use(errorHandler(), answerOthers)
       return app
@@ -64,9 +74,12 @@ describe('while the store of the app’s own session is away', () => {
     expect((await agent.fetch(`${url}/`)).json()).toEqual({ cart: ['frame'] })
   })
 
-  test.each(['/early', '/late'])('what others report at %s is left to others', async (path) => {
-    const { agent, url } = await start()
-    const answer = await agent.fetch(`${url}${path}`)
-    expect(answer.json()).toMatchObject({ others: expect.stringContaining('session') })
-  })
+  test.each(['/early', '/late', '/gone', '/refused', '/destroyed'])(
+    'what others report at %s is left to others',
+    async (path) => {
+      const { agent, url } = await start()
+      const answer = await agent.fetch(`${url}${path}`)
+      expect(answer.json()).toMatchObject({ others: expect.stringContaining('session') })
+    },
+  )
 })

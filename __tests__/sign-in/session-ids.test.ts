@@ -46,7 +46,8 @@ async function start(config: OAuthOptions = {}) {
       app.get('/cart', (req, res) => {
         const { item } = req.query
         if (typeof item === 'string') (req.session.cart ??= []).push(item)
-        res.json({ cart: req.session.cart ?? [] })
+        const { cart = [], note } = req.session
+        res.json({ cart, ...(note && { note }) })
       })
       return app
     }),
@@ -127,6 +128,18 @@ describe('with a store of the app’s own', () => {
     const { cart } = (await agent.visit(`${url}/photos`)).json() as { cart: string[] }
     expect(cart.at(-1)).toBe('a gift')
     expect(cart).toHaveLength(first === '/' ? 1 : 2)
+  })
+
+  test('what onLogin puts there is there for another person who signs in over the first', async () => {
+    const { agent, provider, url } = await start({
+      onLogin: ({ user }, req) => void ((req as express.Request).session.note = `for ${user.sub}`),
+    })
+    await agent.visit(`${url}/photos`)
+    await agent.visit(`${url}/cart?item=frame`)
+    const bob = { sub: 'bob' }
+    provider.script({ idToken: withClaims(bob), userinfo: (all) => ({ ...all, ...bob }) })
+    await agent.visit(`${url}/login?return_to=/photos`)
+    expect((await agent.visit(`${url}/cart`)).json()).toEqual({ cart: [], note: 'for bob' })
   })
 
   test('a second login is a login also where the first one’s tokens cannot be removed', async () => {

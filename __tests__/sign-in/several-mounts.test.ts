@@ -6,6 +6,7 @@ import { closeAfterEach } from '../support/cleanups.ts'
 import { advanceClock, resetClock } from '../support/clock.ts'
 import { listen } from '../support/listen.ts'
 import { startScriptedProvider } from '../support/scripted-provider.ts'
+import { unreliableTokenStore } from '../support/unreliable.ts'
 import { createUserAgent } from '../support/user-agent.ts'
 
 const closing = closeAfterEach()
@@ -87,4 +88,35 @@ test('below another one that knows somebody, req.auth is whom the oauth() of the
   await agent.visit(`${url}/account`)
   expect((await agent.fetch(`${url}/admin/open`)).json()).toEqual({ sub: null })
   expect((await agent.fetch(`${url}/account`)).json()).toEqual({ sub: 'alice' })
+})
+
+test('of two side by side the one counts that knows somebody, and each is its own', async () => {
+  const [customers, staff] = [await startProvider(), await startProvider()]
+  const tokens = unreliableTokenStore()
+  const { url } = closing(
+    await listen((baseUrl) => {
+      const routes = { login: '/b/login', callback: '/b/callback', logout: '/b/logout' }
+      const shared = { baseUrl, secret, tokenStore: tokens.store }
+      const app = express()
+      app.use(session({ secret, resave: false, saveUninitialized: false }))
+      app.use(oauth({ ...customers.registration, ...shared }))
+      app.use(oauth({ ...staff.registration, ...shared, routes }))
+      app.get('/who', (req, res) => void res.json({ at: req.auth?.provider ?? null }))
+      app.get('/staff', requireAuth({ provider: staff.issuer }), (_req, res) => void res.json({}))
+      return app
+    }),
+  )
+  customers.registerApp(url)
+  staff.registerApp(`${url}/b`)
+  const agent = createUserAgent()
+  await agent.visit(`${url}/login?return_to=/who`)
+  expect((await agent.fetch(`${url}/who`)).json()).toEqual({ at: customers.issuer })
+  expect((await agent.fetch(`${url}/staff`)).status).toBe(401)
+
+  await agent.visit(`${url}/b/login?return_to=/who`)
+  expect((await agent.fetch(`${url}/who`)).json()).toEqual({ at: staff.issuer })
+  expect((await agent.fetch(`${url}/staff`)).status).toBe(200)
+  const [first = '', second = ''] = tokens.created
+  expect(await tokens.store.read(first)).toBeUndefined()
+  expect(await tokens.store.read(second)).toBeDefined()
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import express, { type Request, type Response } from 'express'
+import express, { type Request, type RequestHandler, type Response } from 'express'
 import session, { type SessionData } from 'express-session'
-import { memoryStore, oauth, requireAuth } from '../../lib/index.ts'
+import { memoryStore, oauth, requireAuth, type OAuthOptions } from '../../lib/index.ts'
 import { closeAfterEach } from '../support/cleanups.ts'
 import { createHold, type Hold } from '../support/hold.ts'
 import { listen } from '../support/listen.ts'
@@ -18,6 +18,9 @@ interface Setting {
   readonly slow?: (req: Request, res: Response) => unknown
   readonly store?: SmallStore
   readonly rolling?: boolean
+  readonly onLogin?: OAuthOptions['onLogin']
+  /** Mounted before everything else. */
+  readonly first?: RequestHandler
 }
 
 const pushLate = (req: Request, res: Response) => {
@@ -27,7 +30,8 @@ const pushLate = (req: Request, res: Response) => {
 
 /** A shop with a cart and a note in its session. */
 async function start(setting: Setting = {}) {
-  const { mountedBy = 'the app', slow = pushLate, store = new SmallStore(), rolling } = setting
+  const { mountedBy = 'the app', slow = pushLate, store = new SmallStore() } = setting
+  const { first, onLogin, rolling } = setting
   const provider = closing(await startScriptedProvider({ authMethod: 'client_secret_post' }))
   const hold = createHold()
   const { url } = closing(
@@ -41,6 +45,7 @@ async function start(setting: Setting = {}) {
         cookie: { maxAge: 3_600_000 },
         ...(rolling && { rolling }),
       }
+      if (first) app.use(first)
       if (mountedBy === 'the app') app.use(session(options))
       app.use(
         oauth({
@@ -49,6 +54,7 @@ async function start(setting: Setting = {}) {
           secret: 'the-secret-of-an-app-with-its-own-store-0123456789',
           logout: { provider: false },
           tokenStore: memoryStore(),
+          ...(onLogin && { onLogin }),
           ...(mountedBy === 'us' ? { session: { store, ...(rolling && { rolling }) } } : {}),
         }),
       )
@@ -144,6 +150,53 @@ describe.each(['the app', 'us'] as const)(
         await agent.visit(`${url}/cart?note=new`)
       })
       expect(await cart()).toEqual({ sub: 'alice', cart: ['early', 'late'], note: 'new' })
+    })
+
+    test('does not undo what onLogin has put into the session', async () => {
+      const { agent, cart, slowly, url } = await start({
+        mountedBy: by,
+        onLogin: (_details, req) => void ((req as Request).session.note = 'of onLogin'),
+      })
+      await agent.visit(`${url}/cart?item=early&note=old`)
+      await slowly(() => agent.visit(`${url}/account`))
+      expect(await cart()).toEqual({ sub: 'alice', cart: ['early', 'late'], note: 'of onLogin' })
+    })
+
+    test('shows its session to whoever looks when the headers go out', async () => {
+      const seen: unknown[] = []
+      const { agent, slowly, url } = await start({
+        mountedBy: by,
+        first: (req, res, next) => {
+          const writeHead = res.writeHead.bind(res) as (...args: unknown[]) => Response
+          res.writeHead = (...args: unknown[]) => {
+            const answer = writeHead(...args)
+            if (req.path === '/slow') seen.push(req.session.cart)
+            return answer
+          }
+          next()
+        },
+      })
+      await agent.visit(`${url}/cart?item=early`)
+      expect((await slowly(() => agent.visit(`${url}/account`))).status).toBe(200)
+      expect(seen).toEqual([['early', 'late']])
+    })
+
+    test('loses nothing to another one that ends at the same moment', async () => {
+      const slow = (req: Request, res: Response) => {
+        const { note } = req.query
+        if (typeof note === 'string') req.session.note = note
+        else (req.session.cart ??= []).push('late')
+        res.json({})
+      }
+      const { agent, cart, slowly, url } = await start({ mountedBy: by, slow })
+      await agent.visit(`${url}/cart?item=early`)
+      let other: Promise<unknown> | undefined
+      await slowly(() => {
+        other = agent.fetch(`${url}/slow?note=late`)
+        return agent.visit(`${url}/account`)
+      })
+      await other
+      expect(await cart()).toEqual({ sub: 'alice', cart: ['early', 'late'], note: 'late' })
     })
 
     test('can take something out of the session', async () => {
@@ -272,5 +325,21 @@ test('a second logout that fails does not revive what the first one has ended', 
     await ending
   })
   expect(answer.headers['set-cookie']).toBeUndefined()
+  expect([...store.records.values()].filter((text) => text.includes('"oauth"'))).toEqual([])
+})
+
+/** Keeps whatever it is asked to prolong, known or not. */
+class UpsertingStore extends SmallStore {
+  override touch(id: string, data: SessionData, done?: (error?: unknown) => void): void {
+    this.set(id, data, done)
+  }
+}
+
+test('a page that changed nothing does not prolong the session that a logout has ended', async () => {
+  const store = new UpsertingStore()
+  const slow = (_req: Request, res: Response) => void res.json({})
+  const { agent, slowly, url } = await start({ slow, store })
+  await agent.visit(`${url}/account`)
+  await slowly(() => agent.post(`${url}/logout`))
   expect([...store.records.values()].filter((text) => text.includes('"oauth"'))).toEqual([])
 })

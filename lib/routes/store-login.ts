@@ -22,7 +22,7 @@ export async function storeLogin(
   const tokenSet = createTokenSet(grant, { scope: transaction.scope, subject, expiresAt })
   const tokenSetId = await vault.create(tokenSet, { issuer: provider.name, subject, sid })
 
-  const previous = sessions.login(req)
+  const previous = sessions.namedTokenSet(req)
   const authTime = grant.claims?.['auth_time']
   const acr = textOf(grant.claims?.['acr'])
   const login: Omit<LoginRecord, 'client'> = {
@@ -44,7 +44,7 @@ export async function storeLogin(
   }
   // Not revoked: some providers revoke the whole grant, and with it the tokens of this login. Without
   // a session that names them, tokens that the store does not remove now are out of reach.
-  if (previous) await vault.remove(previous.tokenSetId).catch(() => undefined)
+  if (previous) await vault.remove(previous).catch(() => undefined)
   return sessionId
 }
 
