@@ -55,7 +55,7 @@ function watch(store: Store, timeout: number): SessionWrites {
   const heirs = expiringMap<Promise<Heir | undefined>>(Date.now)
   let unchanged: { readonly req: IncomingMessage; readonly content: string } | undefined
 
-  store.set = function set(id: string, data: LiveSession, done?: Callback<void>) {
+  const watchedSet = (id: string, data: LiveSession, done?: Callback<void>) => {
     if (unchanged && unchanged.req === data.req && unchanged.content === textOf(data)) {
       warnOnce('WARN_SESSION_RESAVE')
     }
@@ -69,11 +69,14 @@ function watch(store: Store, timeout: number): SessionWrites {
     renewal.then(handOn, keep).catch((error: unknown) => done?.(error))
   }
 
-  if (store.touch) {
-    const touch = store.touch.bind(store)
-    // A store could bring a record back that it is asked to prolong.
-    store.touch = (id, data, done) => (heirs.get(id) ? done?.() : touch(id, data, done))
-  }
+  const prolong = store.touch?.bind(store)
+  // A store could bring a record back that it is asked to prolong.
+  const watchedTouch: Store['touch'] = (id, data, done) =>
+    heirs.get(id) ? done?.() : prolong?.(id, data, done)
+
+  // A store that cannot be changed is not watched: then all is as express-session does it.
+  Reflect.set(store, 'set', watchedSet)
+  if (prolong) Reflect.set(store, 'touch', watchedTouch)
 
   const inTurn = keyedQueue()
   const ask = <T>(run: (done: Callback<T>) => unknown) => askSessionStore(timeout, run)

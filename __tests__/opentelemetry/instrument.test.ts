@@ -1,5 +1,6 @@
 import { context, diag, DiagLogLevel, metrics, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { describe, expect, jest, test } from '@jest/globals'
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { emit, type EventFacts, type EventName } from '../../lib/events.ts'
 import { instrument, type InstrumentOptions } from '../../lib/opentelemetry/index.ts'
 import { closeAfterEach } from '../support/cleanups.ts'
@@ -150,6 +151,28 @@ describe('what never ends', () => {
     stop()
     expect(spanExporter.getFinishedSpans()).toHaveLength(20_100)
     expect(spanExporter.getFinishedSpans().every(({ ended }) => ended)).toBe(true)
+  })
+
+  test('is ended also where a processor fails with one of them', () => {
+    const ended: string[] = []
+    const tracerProvider = new BasicTracerProvider({
+      spanProcessors: [
+        {
+          onStart: () => undefined,
+          onEnd(span) {
+            ended.push(span.name)
+            if (span.name === 'oauth.refresh') throw new Error('the processor is ill')
+          },
+          forceFlush: async () => undefined,
+          shutdown: async () => undefined,
+        },
+      ],
+    })
+    const stop = instrument({ tracerProvider })
+    say('refresh.started', 'one')
+    say('logout.started', 'two')
+    expect(stop).not.toThrow()
+    expect(ended).toEqual(['oauth.refresh', 'oauth.logout'])
   })
 
   test('is no login that people abandon: its span ends when they leave for the provider', () => {

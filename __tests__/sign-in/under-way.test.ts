@@ -343,3 +343,16 @@ test('a page that changed nothing does not prolong the session that a logout has
   await slowly(() => agent.post(`${url}/logout`))
   expect([...store.records.values()].filter((text) => text.includes('"oauth"'))).toEqual([])
 })
+
+test('a store whose methods cannot be replaced serves as well as ever', async () => {
+  const store = new SmallStore()
+  const set = store.set.bind(store)
+  Object.defineProperty(store, 'set', { value: set, writable: false })
+  const { agent, cart, store: kept, url } = await start({ store })
+  await agent.visit(`${url}/cart?item=early`)
+  await agent.visit(`${url}/account`)
+  expect(await cart()).toEqual({ sub: 'alice', cart: ['early'] })
+  await agent.post(`${url}/logout`)
+  expect(await cart()).toEqual({ sub: null, cart: ['early'] })
+  expect([...kept.records.values()].join()).not.toContain('alice')
+})
