@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import process from 'node:process'
 import { createClient } from 'redis'
+import { moveClock } from '../scripts/moved-clock.mjs'
 
 /**
  * @typedef {object} HerdOptions
@@ -39,23 +40,6 @@ function counting(client) {
   })
 }
 
-const RealDate = Date
-let offset = 0
-
-/** A clock that can be put forward, so that tokens expire without waiting. */
-class ShiftedDate extends RealDate {
-  /** @param {[] | [number | string | Date]} values */
-  constructor(...values) {
-    if (values.length === 0) super(RealDate.now() + offset)
-    else super(values[0])
-  }
-
-  /** @override */
-  static now() {
-    return RealDate.now() + offset
-  }
-}
-
 const client = createClient({ url: redisUrl })
 client.on('error', (error) => {
   throw error
@@ -69,8 +53,7 @@ await once(server, 'listening')
 async function obey(order) {
   if (order.do === 'count') return calls
   if (order.do === 'advance') {
-    offset += order.milliseconds
-    globalThis.Date = /** @type {DateConstructor} */ (ShiftedDate)
+    moveClock(order.milliseconds)
     return undefined
   }
   const { createApp } = await import(`./herd-peers/${peer}.js`)

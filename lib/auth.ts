@@ -120,6 +120,7 @@ class SignedIn implements Auth {
     refused: AccessToken,
     flow: string,
   ): Promise<Response | undefined> {
+    // Without another token the refusal stands; why there is none is in the refresh's own events.
     const token = await this.#accessToken({ ...request, force: true }).catch(() => undefined)
     if (!token || token.value === refused.value) return undefined
     emit('api.retried', flow, () => ({

@@ -18,6 +18,7 @@ export async function plainUserinfo(
   const invalid = (detail: string) =>
     new OAuthError('ERR_USERINFO_INVALID', { detail: `userinfo: ${detail}` })
   if (response.status !== 200) throw invalid(`${endpoint} answered ${response.status}`)
+  // What is no JSON is no object either, which is said below.
   const profile: unknown = await response.json().catch(() => undefined)
   if (typeof profile !== 'object' || profile === null)
     throw invalid('the answer is not a JSON object')

@@ -5,6 +5,7 @@ import session, { type SessionData, type SessionOptions, type Store } from 'expr
 import type { Config } from './options.ts'
 import { OAuthError } from './errors.ts'
 import { createOwnSession, originalOf, type SessionStore } from './own-session.ts'
+import { isSecureRequest } from './secure-request.ts'
 import { askSessionStore, sessionStoreFailure, type Callback } from './session-calls.ts'
 import {
   applyChanges,
@@ -23,7 +24,7 @@ type SessionRequest = IncomingMessage & {
   sessionStore?: SessionStore
 }
 
-/** All that this package does with express-session; no other file touches `req.session`. */
+/** What the rest of the package knows of express-session; no other file touches `req.session`. */
 export interface Sessions {
   /** Opens our own session where the app has mounted none. */
   readonly open: Middleware
@@ -258,19 +259,4 @@ function requireNewId(before: string, now: string | undefined): void {
     detail:
       "option 'session.genid': it gave the id that the session has already; a login needs a new one, so make it random",
   })
-}
-
-/**
- * Whether express-session takes a request for https. What it was told of proxies is known of our
- * own session only; of the app's it is what Express says, and without Express what the proxy says.
- */
-function isSecureRequest(
-  req: IncomingMessage & { secure?: boolean },
-  own: Pick<Partial<SessionOptions>, 'proxy'> | undefined,
-): boolean {
-  if ((req.socket as { encrypted?: boolean }).encrypted) return true
-  const [proto = ''] = String(req.headers['x-forwarded-proto'] ?? '').split(',')
-  const forwarded = proto.trim().toLowerCase() === 'https'
-  if (!own) return req.secure ?? forwarded
-  return own.proxy === true ? forwarded : own.proxy !== false && req.secure === true
 }

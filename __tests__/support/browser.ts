@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { describe } from '@jest/globals'
 import { chromium, type Browser } from 'playwright-core'
+import { describeWith } from './describe-with.ts'
 
 const howToGet =
   "Install Chromium ('sudo apt-get install chromium', or 'npx playwright-core install chromium') or name one: CHROMIUM_PATH=/path/to/chrome npm test"
@@ -25,13 +25,10 @@ const executablePath = [
   chromium.executablePath(),
 ].find((path) => path && existsSync(path))
 
-/** In CI a missing browser fails, by `launchChromium`; elsewhere its tests are skipped, not silently. */
-export const describeWithChromium = executablePath || process.env['CI'] ? describe : skipped()
-
-function skipped(): typeof describe.skip {
-  console.warn(`The browser tests are skipped: no Chromium was found. ${howToGet}`)
-  return describe.skip
-}
+export const describeWithChromium = describeWith(
+  executablePath !== undefined,
+  `no Chromium was found. ${howToGet}`,
+)
 
 /** A headless Chromium; the caller closes it. */
 export async function launchChromium(): Promise<Browser> {

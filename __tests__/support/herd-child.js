@@ -10,25 +10,9 @@ import { errorHandler, eventNames, oauth, requireAuth } from 'express-oauth-clie
 import session from 'express-session'
 import { Pool } from 'pg'
 import { createClient } from 'redis'
+import { moveClock } from '../../scripts/moved-clock.mjs'
 
 /** @typedef {import('./herd-app.ts').ToChild} ToChild */
-
-const RealDate = Date
-let offset = 0
-
-/** The clock of this process, which can be put forward so that tokens expire without waiting. */
-class ShiftedDate extends RealDate {
-  /** @param {[] | [number | string | Date]} values */
-  constructor(...values) {
-    if (values.length === 0) super(RealDate.now() + offset)
-    else super(values[0])
-  }
-
-  /** @override */
-  static now() {
-    return RealDate.now() + offset
-  }
-}
 
 /** @param {string} url */
 async function redisSessions(url) {
@@ -108,8 +92,7 @@ const server = createServer((req, res) => {
 async function obey(message) {
   if (message.kind === 'mount') app = await createApp(message)
   if (message.kind === 'advance') {
-    offset += message.milliseconds
-    globalThis.Date = /** @type {DateConstructor} */ (ShiftedDate)
+    moveClock(message.milliseconds)
   }
   tell({ kind: 'done', id: message.id })
 }

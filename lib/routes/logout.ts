@@ -138,6 +138,7 @@ async function revoke(
   const patience = new AbortController()
   await Promise.race([
     revoked,
+    // Rejects when it is no longer needed.
     wait(revocationPatience, undefined, { signal: patience.signal }).catch(() => undefined),
   ])
   patience.abort()

@@ -56,6 +56,7 @@ export function createClaims(config: Config, vault: TokenVault): Claims {
   const hold = (id: string, owner: string): Claim => {
     // Taken anew rather than renewed, because a store that was restarted may have forgotten it.
     const heartbeat = setInterval(() => {
+      // The next beat tries again; the vault has published what was wrong.
       vault.claim(id, owner, lease).catch(() => undefined)
     }, lease / 3).unref()
     return {

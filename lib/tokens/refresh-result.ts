@@ -65,6 +65,7 @@ export function createRefreshResults(
    */
   const discard = async ({ subject }: TokenSet, { refreshToken }: Grant): Promise<never> => {
     const owner = { issuer: provider.name, subject }
+    // Best effort: nobody has the token any more, and where nobody can say it is left alone.
     if (config.logout.revoke && refreshToken && !(await vault.hasAny(owner).catch(() => true))) {
       await provider.revoke(refreshToken).catch(() => undefined)
     }

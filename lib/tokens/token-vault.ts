@@ -31,7 +31,6 @@ export interface TokenVault {
   /** Whether the person has tokens, of this login or another. */
   hasAny(owner: Pick<Owner, 'issuer' | 'subject'>): Promise<boolean>
   claim(id: string, owner: string, lease: number): Promise<boolean>
-  renew(id: string, owner: string, lease: number): Promise<boolean>
   release(id: string, owner: string): Promise<void>
   /** Takes something that exists once, across all processes that share the store. */
   takeOnce(id: string, lifetime: number): Promise<boolean>
@@ -109,6 +108,7 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
 
   /** Whether it is gone for good; a removal under way may fail, and then it is not. */
   const isGone = async (id: string): Promise<boolean> => {
+    // Whoever removes it hears of the failure; here it only counts what came of it.
     await removals.get(id)?.catch(() => undefined)
     return removed.has(id)
   }
@@ -198,7 +198,6 @@ export function createTokenVault(config: Config, store: TokenStore): TokenVault 
     async claim(id, owner, lease) {
       return (await ask('claim', () => store.claim(id, refreshClaim, owner, lease))) === 'acquired'
     },
-    renew: (id, owner, lease) => ask('renew', () => store.renew(id, refreshClaim, owner, lease)),
     release: (id, owner) => ask('release', () => store.release(id, refreshClaim, owner)),
     async takeOnce(id, lifetime) {
       const owner = randomBytes(16).toString('base64url')

@@ -62,6 +62,7 @@ const floors = {
     'warnings.ts',
     'redirect.ts',
     'return-to.ts',
+    'secure-request.ts',
     'secure-url.ts',
   ],
   words: ['errors.ts', 'types.ts', 'tokens/token-store.ts'],
